@@ -1,0 +1,1 @@
+//! Short-lived shared state of the job portal: rate limits and ended sessions

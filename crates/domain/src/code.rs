@@ -1,0 +1,205 @@
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::UserId;
+use crate::closed_set::closed_set;
+
+closed_set! {
+    /// What a one-time code proves; a code for one purpose is worthless for another.
+    CodePurpose {
+        /// The e-mail address given at registration is the user's own.
+        EmailVerification = "email_verification",
+        /// Whoever resets the password reads the user's mail.
+        PasswordReset = "password_reset",
+    }
+}
+
+/// How long a code lives and how often it may be tried.
+///
+/// The defaults keep OWASP ASVS 6.5.5 (at most 10 minutes) and 6.6.3 (limited tries): a guesser who uses up every try has
+/// a chance of 5 in 1,000,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodePolicy {
+    /// From the issue of a code to its end.
+    pub lifetime: TimeDelta,
+    /// Tries after which a new code is needed.
+    pub max_attempts: u16,
+}
+
+impl Default for CodePolicy {
+    fn default() -> Self {
+        Self { lifetime: TimeDelta::minutes(10), max_attempts: 5 }
+    }
+}
+
+/// A code in plain text: exactly [`Code::DIGITS`] digits. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code(String);
+
+impl Code {
+    /// The number of digits.
+    pub const DIGITS: usize = 6;
+
+    /// A code from a number below 1,000,000, as a random source gives it; `None` for a larger one.
+    pub fn from_number(number: u32) -> Option<Self> {
+        (number < 1_000_000).then(|| Self(format!("{number:06}")))
+    }
+
+    /// Reads a code that a user typed; `None` unless it is six digits.
+    pub fn parse(raw: &str) -> Option<Self> {
+        let raw = raw.trim();
+        (raw.len() == Self::DIGITS && raw.bytes().all(|b| b.is_ascii_digit())).then(|| Self(raw.to_owned()))
+    }
+
+    /// The digits, to hash or send them.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code(…)")
+    }
+}
+
+/// An issued code as it is kept: its keyed hash, never the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneTimeCode {
+    /// Whose code it is.
+    pub user_id: UserId,
+    /// What it proves.
+    pub purpose: CodePurpose,
+    /// The keyed hash of the code.
+    pub digest: String,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+    /// Tries left.
+    pub attempts_left: u16,
+    /// When it was used.
+    pub consumed_at: Option<DateTime<Utc>>,
+}
+
+/// What a try at a code came to. Callers outside learn only whether it was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Right, in time and for the first time; the code is now used.
+    Accepted,
+    /// Not the code; a try is used up.
+    Wrong,
+    /// Past its end.
+    Expired,
+    /// Used before.
+    Consumed,
+    /// No tries left.
+    Exhausted,
+}
+
+impl OneTimeCode {
+    /// Issues a code of which only `digest` is kept.
+    pub fn issue(
+        user_id: UserId,
+        purpose: CodePurpose,
+        digest: String,
+        policy: CodePolicy,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            user_id,
+            purpose,
+            digest,
+            issued_at: now,
+            expires_at: now + policy.lifetime,
+            attempts_left: policy.max_attempts,
+            consumed_at: None,
+        }
+    }
+
+    /// Judges one try; `matches` compares the code that was typed with the digest, in constant time.
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use jobportal_domain::{CodePolicy, CodePurpose, OneTimeCode, UserId, Verdict};
+    ///
+    /// let now = Utc::now();
+    /// let policy = CodePolicy::default();
+    /// let mut code = OneTimeCode::issue(UserId(1), CodePurpose::EmailVerification, "digest".into(), policy, now);
+    /// assert_eq!(code.attempt(now, |digest| digest == "other"), Verdict::Wrong);
+    /// assert_eq!(code.attempt(now, |digest| digest == "digest"), Verdict::Accepted);
+    /// assert_eq!(code.attempt(now, |digest| digest == "digest"), Verdict::Consumed);
+    /// ```
+    pub fn attempt(&mut self, now: DateTime<Utc>, matches: impl FnOnce(&str) -> bool) -> Verdict {
+        if self.consumed_at.is_some() {
+            return Verdict::Consumed;
+        }
+        if now >= self.expires_at {
+            return Verdict::Expired;
+        }
+        if self.attempts_left == 0 {
+            return Verdict::Exhausted;
+        }
+        self.attempts_left -= 1;
+        if matches(&self.digest) {
+            self.consumed_at = Some(now);
+            Verdict::Accepted
+        } else {
+            Verdict::Wrong
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issued() -> OneTimeCode {
+        let policy = CodePolicy::default();
+        OneTimeCode::issue(UserId(1), CodePurpose::PasswordReset, "d".into(), policy, DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_code_is_six_digits() {
+        assert_eq!(Code::from_number(42).unwrap().expose(), "000042");
+        assert_eq!(Code::from_number(1_000_000), None);
+        assert_eq!(Code::parse(" 123456 ").unwrap().expose(), "123456");
+        for bad in ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", "-12345"] {
+            assert_eq!(Code::parse(bad), None, "{bad}");
+        }
+        assert_eq!(format!("{:?}", Code::from_number(123_456)), "Some(Code(…))");
+    }
+
+    #[test]
+    fn five_wrong_tries_end_it_even_for_the_right_code() {
+        let mut code = issued();
+        for _ in 0..5 {
+            assert_eq!(code.attempt(DateTime::UNIX_EPOCH, |_| false), Verdict::Wrong);
+        }
+        assert_eq!(code.attempt(DateTime::UNIX_EPOCH, |_| true), Verdict::Exhausted);
+    }
+
+    #[test]
+    fn the_fifth_try_may_still_be_right() {
+        let mut code = issued();
+        for _ in 0..4 {
+            code.attempt(DateTime::UNIX_EPOCH, |_| false);
+        }
+        assert_eq!(code.attempt(DateTime::UNIX_EPOCH, |_| true), Verdict::Accepted);
+    }
+
+    #[test]
+    fn it_ends_after_ten_minutes() {
+        let end = DateTime::UNIX_EPOCH + TimeDelta::minutes(10);
+        assert_eq!(issued().attempt(end - TimeDelta::microseconds(1), |_| true), Verdict::Accepted);
+        assert_eq!(issued().attempt(end, |_| true), Verdict::Expired);
+    }
+
+    #[test]
+    fn it_is_used_once() {
+        let mut code = issued();
+        assert_eq!(code.attempt(DateTime::UNIX_EPOCH, |_| true), Verdict::Accepted);
+        assert_eq!(code.attempt(DateTime::UNIX_EPOCH, |_| true), Verdict::Consumed);
+    }
+}

@@ -1,0 +1,49 @@
+#![doc = include_str!("../README.md")]
+
+mod account;
+mod application;
+mod candidate;
+mod closed_set;
+mod code;
+mod document;
+mod email;
+mod employer;
+mod event;
+mod id;
+mod job;
+mod money;
+mod password;
+mod period;
+mod phone;
+mod quota;
+mod subscription;
+mod text;
+mod violations;
+mod web_address;
+
+pub use account::{Session, User, UserType};
+pub use application::{ApplicationForm, ApplicationStatus, JobApplication};
+pub use candidate::{
+    CandidateProfile, MAX_ENTRIES_PER_SECTION, MAX_SOCIAL_LINKS, PersonalDetails, ProfessionalDetails,
+    ProfessionalProfile, Section,
+};
+pub use closed_set::NotAChoice;
+pub use code::{Code, CodePolicy, CodePurpose, OneTimeCode, Verdict};
+pub use document::{DocumentError, DocumentFormat, DocumentKind, StoredDocument};
+pub use email::{EmailAddress, EmailError};
+pub use employer::{EmployerDetails, EmployerProfile};
+pub use event::Event;
+pub use id::{
+    ApplicationId, CandidateId, DocumentId, EmployerId, JobId, NotificationId, PlanId, ProfessionalProfileId,
+    SubscriptionId, UserId,
+};
+pub use job::{ExperienceLevel, Job, JobError, JobPosting, JobSubtype, JobType};
+pub use money::{Money, MoneyError};
+pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, is_common_password};
+pub use period::{Period, PeriodError};
+pub use phone::{PhoneError, PhoneNumber};
+pub use quota::{DailyQuota, QuotaExceeded, next_midnight};
+pub use subscription::{Plan, PlanName, PlanTerms, Renewal, Subscription};
+pub use text::{Text, TextError};
+pub use violations::{NON_FIELD, Violations};
+pub use web_address::{WebAddress, WebAddressError};

@@ -1,0 +1,1 @@
+//! Stored documents of the job portal in a local directory

@@ -1,0 +1,1 @@
+//! SQLite and PostgreSQL storage of the job portal, on diesel and r2d2
