@@ -1,1 +1,50 @@
-//! The use cases of the job portal, the ports they need, and mocks of those ports
+#![doc = include_str!("../README.md")]
+
+mod accounts;
+mod actor;
+mod applications;
+mod candidates;
+mod clock;
+mod documents;
+mod employers;
+mod error;
+mod events;
+mod jobs;
+mod limits;
+mod notifications;
+mod page;
+mod schedule;
+mod security;
+mod seeding;
+mod store;
+mod subscriptions;
+
+pub use accounts::{
+    AccountDetails, AccountSettings, AccountSummary, Accounts, ChangePassword, CodeRepository, Contact, Directory,
+    NewUser, Register, Registered, ResetPassword, SessionRepository, SignIn, SignedIn, TokenPair, UserRepository,
+};
+pub use actor::Actor;
+pub use applications::{
+    ApplicationDetails, ApplicationParties, ApplicationRepository, Applications, ApplyForJob, JobApplications,
+    JobWithEmployer, NewApplication, OwnedApplication, ReceivedApplication, Submission,
+};
+pub use candidates::{CandidateAccount, CandidateRepository, Candidates, RevisePersonal, ReviseProfessional, Saved};
+pub use clock::{Clock, SystemClock};
+pub use documents::{DocumentChange, DocumentRepository, Documents, FileError, FileStore, NewDocument};
+pub use employers::{EmployerRepository, Employers, ReviseEmployer};
+pub use error::{BoxError, Constraint, Error, RepositoryError, Result};
+pub use jobs::{JobDetails, JobFilter, JobRepository, Jobs, OwnedJob};
+pub use limits::{RateDecision, RateLimiter, RatePolicy, SessionDenylist};
+pub use notifications::{
+    Deliveries, DeliveryPolicy, DeliveryStatus, FailedDelivery, Mail, MailError, Mailer, NewNotification, Notification,
+    Outbox, OutboxEntry, OutboxRepository, QueuedNotification, Requeue, SealedCode,
+};
+pub use page::{Page, PageRequest};
+pub use schedule::{Schedule, ScheduleRepository};
+pub use security::{AccessClaims, AccessTokens, PasswordHasher, RandomSource, Vault};
+pub use seeding::{BulkRepository, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser};
+pub use store::{Access, Store, UnitOfWork, Work};
+pub use subscriptions::{PlanRepository, SubscriptionRepository, Subscriptions, UsageRepository};
+
+#[cfg(any(test, feature = "mocks"))]
+pub mod mocks;

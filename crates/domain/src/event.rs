@@ -1,16 +1,9 @@
-use crate::{ApplicationId, ApplicationStatus, CodePurpose, JobId, SubscriptionId, UserId, UserType};
+use crate::{ApplicationId, ApplicationStatus, JobId, PlanName, SubscriptionId, UserId, UserType};
 
 /// Something that happened and that other parts act upon in the same transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A one-time code was issued and has to reach its owner.
-    CodeIssued {
-        /// Whose code it is.
-        user_id: UserId,
-        /// What it proves.
-        purpose: CodePurpose,
-    },
     /// A user proved to own the e-mail address, and gets a profile.
     EmailVerified {
         /// Who it is.
@@ -41,10 +34,18 @@ pub enum Event {
     SubscriptionRenewed {
         /// The subscription.
         subscription_id: SubscriptionId,
+        /// Whose it is.
+        user_id: UserId,
+        /// The plan.
+        plan: PlanName,
     },
-    /// A subscription came to its end.
+    /// A subscription came to its end; its owner is told.
     SubscriptionExpired {
         /// The subscription.
         subscription_id: SubscriptionId,
+        /// Whose it was.
+        user_id: UserId,
+        /// The plan.
+        plan: PlanName,
     },
 }

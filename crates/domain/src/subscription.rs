@@ -123,31 +123,32 @@ impl Subscription {
     ///
     /// ```
     /// use chrono::{TimeDelta, Utc};
-    /// use jobportal_domain::{Period, PlanId, Renewal, Subscription, UserId};
+    /// use jobportal_domain::{Period, PlanId, PlanName, Renewal, Subscription, UserId};
     ///
     /// let (start, month) = (Utc::now(), Period::parse("P30D").unwrap());
     /// let mut subscription = Subscription::start(UserId(1), PlanId(2), month, start);
-    /// assert_eq!(subscription.renew(month, start), Renewal::NotDue);
-    /// assert!(matches!(subscription.renew(month, start + TimeDelta::days(30)), Renewal::Renewed(_)));
+    /// assert_eq!(subscription.renew(PlanName::Basic, month, start), Renewal::NotDue);
+    /// assert!(matches!(subscription.renew(PlanName::Basic, month, start + TimeDelta::days(30)), Renewal::Renewed(_)));
     /// subscription.auto_renew = false;
-    /// assert!(matches!(subscription.renew(month, start + TimeDelta::days(60)), Renewal::Expired(_)));
+    /// assert!(matches!(subscription.renew(PlanName::Basic, month, start + TimeDelta::days(60)), Renewal::Expired(_)));
     /// assert!(!subscription.is_active && subscription.has_expired);
     /// ```
-    pub fn renew(&mut self, duration: Period, now: DateTime<Utc>) -> Renewal {
+    pub fn renew(&mut self, plan: PlanName, duration: Period, now: DateTime<Utc>) -> Renewal {
         let Some(end) = self.period_ends_at.filter(|end| self.is_active && *end <= now) else {
             return Renewal::NotDue;
         };
         self.updated_at = now;
+        let (subscription_id, user_id) = (self.id, self.user_id);
         if !self.auto_renew {
             self.has_expired = true;
             self.is_active = false;
-            return Renewal::Expired(Event::SubscriptionExpired { subscription_id: self.id });
+            return Renewal::Expired(Event::SubscriptionExpired { subscription_id, user_id, plan });
         }
         let whole_periods = if duration.is_endless() { 0 } else { (now - end).num_seconds() / duration.seconds() };
         let missed = TimeDelta::try_seconds(whole_periods * duration.seconds()).unwrap_or_default();
         self.started_at = end + missed;
         self.period_ends_at = end_of(self.started_at, duration);
-        Renewal::Renewed(Event::SubscriptionRenewed { subscription_id: self.id })
+        Renewal::Renewed(Event::SubscriptionRenewed { subscription_id, user_id, plan })
     }
 }
 
@@ -177,18 +178,18 @@ mod tests {
     fn the_next_period_follows_the_last_without_a_gap() {
         let mut subscription = monthly();
         let late = after(30) + TimeDelta::minutes(9);
-        assert!(matches!(subscription.renew(month(), late), Renewal::Renewed(_)));
+        assert!(matches!(subscription.renew(PlanName::Basic, month(), late), Renewal::Renewed(_)));
         assert_eq!((subscription.started_at, subscription.period_ends_at), (after(30), Some(after(60))));
-        assert_eq!(subscription.renew(month(), late), Renewal::NotDue);
+        assert_eq!(subscription.renew(PlanName::Basic, month(), late), Renewal::NotDue);
     }
 
     #[test]
     fn a_long_pause_leads_into_the_present_period() {
         let mut subscription = monthly();
-        subscription.renew(month(), after(100));
+        subscription.renew(PlanName::Basic, month(), after(100));
         assert_eq!((subscription.started_at, subscription.period_ends_at), (after(90), Some(after(120))));
         let mut on_the_boundary = monthly();
-        on_the_boundary.renew(month(), after(60));
+        on_the_boundary.renew(PlanName::Basic, month(), after(60));
         assert_eq!((on_the_boundary.started_at, on_the_boundary.period_ends_at), (after(60), Some(after(90))));
     }
 
@@ -197,24 +198,24 @@ mod tests {
         let mut subscription = Subscription { auto_renew: false, ..monthly() };
         assert!(subscription.entitles(after(29)));
         assert!(!subscription.entitles(after(30)));
-        assert_eq!(subscription.renew(month(), after(29)), Renewal::NotDue);
-        assert!(matches!(subscription.renew(month(), after(30)), Renewal::Expired(_)));
+        assert_eq!(subscription.renew(PlanName::Basic, month(), after(29)), Renewal::NotDue);
+        assert!(matches!(subscription.renew(PlanName::Basic, month(), after(30)), Renewal::Expired(_)));
         assert_eq!((subscription.is_active, subscription.has_expired), (false, true));
-        assert_eq!(subscription.renew(month(), after(90)), Renewal::NotDue);
+        assert_eq!(subscription.renew(PlanName::Basic, month(), after(90)), Renewal::NotDue);
     }
 
     #[test]
     fn a_plan_of_zero_duration_never_ends() {
         let mut subscription = Subscription::start(UserId(1), PlanId(1), Period::default(), START);
         assert_eq!(subscription.period_ends_at, None);
-        assert_eq!(subscription.renew(Period::default(), after(3_650)), Renewal::NotDue);
+        assert_eq!(subscription.renew(PlanName::Basic, Period::default(), after(3_650)), Renewal::NotDue);
         assert!(subscription.entitles(after(3_650)));
     }
 
     #[test]
     fn a_plan_made_endless_ends_the_counting_of_periods() {
         let mut subscription = monthly();
-        assert!(matches!(subscription.renew(Period::default(), after(31)), Renewal::Renewed(_)));
+        assert!(matches!(subscription.renew(PlanName::Basic, Period::default(), after(31)), Renewal::Renewed(_)));
         assert_eq!((subscription.started_at, subscription.period_ends_at), (after(30), None));
     }
 

@@ -1,0 +1,180 @@
+mod codes;
+mod directory;
+mod passwords;
+mod registration;
+mod sessions;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jobportal_domain::{
+    CandidateProfile, CodePolicy, CodePurpose, EmailAddress, EmployerProfile, OneTimeCode, PasswordHash, PhoneNumber,
+    Session, User, UserId, UserType,
+};
+
+pub(crate) use directory::redact;
+pub use passwords::{ChangePassword, ResetPassword};
+pub use registration::{Register, Registered};
+pub use sessions::{SignIn, SignedIn, TokenPair};
+
+use crate::{
+    AccessTokens, Clock, Page, PageRequest, PasswordHasher, RandomSource, RepositoryError, Result, Store, Vault,
+};
+
+/// An account to store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// Unique.
+    pub email: EmailAddress,
+    /// Unique.
+    pub phone_number: PhoneNumber,
+    /// What the user is here for.
+    pub user_type: UserType,
+    /// The hash of the password.
+    pub password_hash: PasswordHash,
+    /// When the address was verified, if it was.
+    pub verified_at: Option<DateTime<Utc>>,
+    /// When the account was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// How to reach a user, as far as the viewer may know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The account.
+    pub user_id: UserId,
+    /// Its role.
+    pub user_type: UserType,
+    /// Its address, if the viewer may know it.
+    pub email: Option<EmailAddress>,
+    /// Its number, if the viewer may know it.
+    pub phone_number: Option<PhoneNumber>,
+}
+
+/// The profile that goes with an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountDetails {
+    /// A candidate's.
+    Candidate(CandidateProfile),
+    /// An employer's.
+    Employer(EmployerProfile),
+    /// None: an admin, or an account that is not verified yet.
+    None,
+}
+
+/// An account in the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountSummary {
+    /// How to reach it.
+    pub contact: Contact,
+    /// Its profile.
+    pub details: AccountDetails,
+}
+
+/// Accounts.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait UserRepository {
+    /// Stores an account. Conflicts: [`Constraint::UserEmail`](crate::Constraint::UserEmail),
+    /// [`Constraint::UserPhoneNumber`](crate::Constraint::UserPhoneNumber).
+    fn insert(&mut self, user: &NewUser) -> Result<UserId, RepositoryError>;
+    /// Finds an account.
+    fn find(&mut self, id: UserId) -> Result<Option<User>, RepositoryError>;
+    /// Finds an account by its address.
+    fn find_by_email(&mut self, email: &EmailAddress) -> Result<Option<User>, RepositoryError>;
+    /// Finds an account by its number.
+    fn find_by_phone_number(&mut self, phone_number: &PhoneNumber) -> Result<Option<User>, RepositoryError>;
+    /// Holds the account until the end of the transaction, so that writes about one user come one after another. False: gone.
+    fn lock(&mut self, id: UserId) -> Result<bool, RepositoryError>;
+    /// Records that the address was verified.
+    fn mark_verified(&mut self, id: UserId, now: DateTime<Utc>) -> Result<(), RepositoryError>;
+    /// Replaces the hash of the password.
+    fn set_password(&mut self, id: UserId, hash: &PasswordHash, now: DateTime<Utc>) -> Result<(), RepositoryError>;
+    /// One account with its profile.
+    fn summary(&mut self, id: UserId) -> Result<Option<AccountSummary>, RepositoryError>;
+    /// Accounts with their profiles, by id.
+    fn list(&mut self, page: PageRequest) -> Result<Page<AccountSummary>, RepositoryError>;
+    /// Which of `users` are candidates who applied to a job of the employer with account `employer`.
+    fn applicants_among(&mut self, employer: UserId, users: &[UserId]) -> Result<Vec<UserId>, RepositoryError>;
+}
+
+/// One-time codes: at most one per user and purpose.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait CodeRepository {
+    /// Stores a code in place of the one for the same user and purpose.
+    fn replace(&mut self, code: &OneTimeCode) -> Result<(), RepositoryError>;
+    /// Finds the code and holds it until the end of the transaction, so that each try counts.
+    fn lock(&mut self, user_id: UserId, purpose: CodePurpose) -> Result<Option<OneTimeCode>, RepositoryError>;
+    /// Stores what a try changed.
+    fn update(&mut self, code: &OneTimeCode) -> Result<(), RepositoryError>;
+    /// Deletes codes that ended before `before`; returns how many.
+    fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
+}
+
+/// Signed-in devices, found by the keyed hash of their refresh token.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait SessionRepository {
+    /// Stores a session, and ends the oldest ones of the user beyond `keep`.
+    fn insert(&mut self, session: &Session, digest: &str, keep: u32) -> Result<(), RepositoryError>;
+    /// Finds a session and holds it until the end of the transaction, so that a refresh token is used once.
+    fn lock_by_digest(&mut self, digest: &str) -> Result<Option<Session>, RepositoryError>;
+    /// Gives a session a new refresh token and end.
+    fn rotate(&mut self, session: &Session, digest: &str) -> Result<(), RepositoryError>;
+    /// Ends a session.
+    fn delete(&mut self, id: &str) -> Result<(), RepositoryError>;
+    /// Ends all sessions of a user but `keep`; returns the ids of those that ended.
+    fn delete_of_user(&mut self, user_id: UserId, keep: Option<String>) -> Result<Vec<String>, RepositoryError>;
+    /// Deletes sessions that ended before `before`; returns how many.
+    fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
+}
+
+/// Who may see how to reach a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// Everyone who is signed in.
+    Open,
+    /// Admins, the user, and employers the user applied to.
+    Restricted,
+}
+
+/// What an operator may choose about accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// How one-time codes live.
+    pub codes: CodePolicy,
+    /// How long an access token lives.
+    pub access_lifetime: TimeDelta,
+    /// How long a session lives without being renewed.
+    pub session_lifetime: TimeDelta,
+    /// Who may see how to reach a user.
+    pub directory: Directory,
+}
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self {
+            codes: CodePolicy::default(),
+            access_lifetime: TimeDelta::minutes(30),
+            session_lifetime: TimeDelta::days(14),
+            directory: Directory::Open,
+        }
+    }
+}
+
+/// Registration, sign-in, passwords and the directory of accounts.
+#[derive(Clone)]
+pub struct Accounts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Hashes passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Signs access tokens.
+    pub tokens: Arc<dyn AccessTokens>,
+    /// Draws codes and refresh tokens.
+    pub random: Arc<dyn RandomSource>,
+    /// Hashes codes and refresh tokens, and seals codes for the outbox.
+    pub vault: Arc<dyn Vault>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator chose.
+    pub settings: AccountSettings,
+}

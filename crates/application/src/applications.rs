@@ -1,0 +1,245 @@
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use jobportal_domain::{
+    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, DocumentId, EmailAddress,
+    EmployerProfile, Event, Job, JobApplication, JobId, QuotaExceeded, UserId, UserType, next_midnight,
+};
+
+use crate::actor::require_own;
+use crate::documents::discard;
+use crate::jobs::require_owner;
+use crate::subscriptions::daily_limit;
+use crate::{Actor, Clock, Error, NewDocument, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork, events};
+
+const NO_APPLICATION: Error = Error::NotFound("Job application not found.");
+
+/// An application to store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewApplication {
+    /// Applied to.
+    pub job_id: JobId,
+    /// Who applies.
+    pub candidate_id: CandidateId,
+    /// What the candidate says.
+    pub form: ApplicationForm,
+    /// The résumé sent with it.
+    pub resume: Option<DocumentId>,
+    /// When it is sent.
+    pub applied_at: DateTime<Utc>,
+}
+
+/// An application with the account that owns its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedApplication {
+    /// The application.
+    pub application: JobApplication,
+    /// The account of the job's employer.
+    pub job_owner: UserId,
+}
+
+/// A job with its employer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobWithEmployer {
+    /// The job.
+    pub job: Job,
+    /// Who posted it.
+    pub employer: EmployerProfile,
+}
+
+/// An application with everything that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationDetails {
+    /// The application.
+    pub application: JobApplication,
+    /// What it is for.
+    pub job: JobWithEmployer,
+    /// Who sent it.
+    pub candidate: CandidateProfile,
+}
+
+/// An application with who sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedApplication {
+    /// The application.
+    pub application: JobApplication,
+    /// Who sent it.
+    pub candidate: CandidateProfile,
+}
+
+/// The applications to one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobApplications {
+    /// The job.
+    pub job: Job,
+    /// Its applications, oldest first.
+    pub applications: Page<ReceivedApplication>,
+}
+
+/// Whom an application concerns, as far as a mail needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationParties {
+    /// The title of the job.
+    pub job_title: String,
+    /// The company that offers it.
+    pub company_name: String,
+    /// Who applied, where a name is known.
+    pub candidate_name: Option<String>,
+    /// The address of the candidate.
+    pub candidate_email: EmailAddress,
+    /// The address of the employer.
+    pub employer_email: EmailAddress,
+}
+
+/// Applications.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait ApplicationRepository {
+    /// Stores an application; `None` if the candidate has one for the job already.
+    fn insert(&mut self, application: &NewApplication) -> Result<Option<ApplicationId>, RepositoryError>;
+    /// Whether the candidate has an application for the job.
+    fn exists(&mut self, job: JobId, candidate: CandidateId) -> Result<bool, RepositoryError>;
+    /// Finds an application and holds it until the end of the transaction.
+    fn lock(&mut self, id: ApplicationId) -> Result<Option<OwnedApplication>, RepositoryError>;
+    /// Stores the status of an application.
+    fn update_status(&mut self, application: &JobApplication) -> Result<(), RepositoryError>;
+    /// Finds an application with everything that belongs to it.
+    fn details(&mut self, id: ApplicationId) -> Result<Option<ApplicationDetails>, RepositoryError>;
+    /// Applications to a job, oldest first, in a constant number of queries.
+    fn list_by_job(&mut self, job: JobId, page: PageRequest) -> Result<Page<ReceivedApplication>, RepositoryError>;
+    /// Applications of the candidate with account `user`, oldest first.
+    fn list_by_candidate(&mut self, user: UserId, page: PageRequest) -> Result<Page<JobApplication>, RepositoryError>;
+    /// Whom an application concerns.
+    fn parties(&mut self, id: ApplicationId) -> Result<Option<ApplicationParties>, RepositoryError>;
+}
+
+/// Applies for a job.
+#[derive(Clone, Debug)]
+pub struct ApplyForJob {
+    /// Which.
+    pub job_id: JobId,
+    /// The `job` of the body, if it has one: must be the same.
+    pub job: Option<i64>,
+    /// The `candidate` of the body, if it has one: must be the caller's own profile.
+    pub candidate: Option<i64>,
+    /// What the candidate says.
+    pub form: ApplicationForm,
+    /// The résumé to send with it, whose content is stored already.
+    pub resume: Option<NewDocument>,
+}
+
+/// What applying came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submission {
+    /// The application is sent.
+    Sent(JobApplication),
+    /// The candidate has applied to this job before; nothing changed.
+    AlreadyApplied,
+}
+
+/// Applications.
+#[derive(Clone)]
+pub struct Applications {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Applications {
+    /// Wires it.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// Applies for a job as a candidate: once per job, while it is open, within the day's quota.
+    pub fn submit(&self, actor: &Actor, request: &ApplyForJob) -> Result<Submission> {
+        actor.require(UserType::Candidate)?;
+        require_own(request.job, request.job_id)?;
+        let now = self.clock.now();
+        self.store.write(|uow| {
+            let candidate_id =
+                uow.candidates().id_of_user(actor.user_id)?.ok_or(Error::NotFound("Candidate profile not found."))?;
+            require_own(request.candidate, candidate_id)?;
+            let found = uow.jobs().find(request.job_id)?.ok_or(Error::NotFound("Job not found."))?;
+            if uow.applications().exists(request.job_id, candidate_id)? {
+                return Ok(Submission::AlreadyApplied);
+            }
+            found.job.check_open(now).map_err(|error| Error::Conflict(error.to_string()))?;
+            let resume = match &request.resume {
+                Some(document) => Some(uow.documents().insert(actor.user_id, document, now)?),
+                None => None,
+            };
+            let new = NewApplication {
+                job_id: request.job_id,
+                candidate_id,
+                form: request.form.clone(),
+                resume: resume.as_ref().map(|document| document.id),
+                applied_at: now,
+            };
+            // Another request of the same candidate may have come between; the constraint decides which one was first.
+            let Some(id) = uow.applications().insert(&new)? else {
+                discard(uow, resume)?;
+                return Ok(Submission::AlreadyApplied);
+            };
+            take_quota(uow, actor.user_id, now)?;
+            events::publish(uow, &Event::ApplicationSubmitted { application_id: id, job_id: request.job_id }, now)?;
+            Ok(Submission::Sent(JobApplication {
+                id,
+                job_id: request.job_id,
+                candidate_id,
+                form: request.form.clone(),
+                resume,
+                status: ApplicationStatus::Applied,
+                applied_at: now,
+                updated_at: now,
+            }))
+        })
+    }
+
+    /// The applications to one of the caller's jobs, oldest first.
+    pub fn of_job(&self, actor: &Actor, job_id: JobId, page: PageRequest) -> Result<JobApplications> {
+        self.store.read(|uow| {
+            let job = require_owner(uow, actor, job_id)?;
+            let applications = uow.applications().list_by_job(job_id, page)?.or_invalid()?;
+            Ok(JobApplications { job, applications })
+        })
+    }
+
+    /// The caller's own applications, oldest first.
+    pub fn own(&self, actor: &Actor, page: PageRequest) -> Result<Page<JobApplication>> {
+        actor.require(UserType::Candidate)?;
+        self.store.read(|uow| uow.applications().list_by_candidate(actor.user_id, page)?.or_invalid())
+    }
+
+    /// An application to one of the caller's jobs.
+    pub fn details(&self, actor: &Actor, id: ApplicationId) -> Result<ApplicationDetails> {
+        actor.require(UserType::Employer)?;
+        self.store.read(|uow| {
+            let found = uow.applications().details(id)?;
+            found.filter(|details| details.job.employer.user_id == actor.user_id).ok_or(NO_APPLICATION)
+        })
+    }
+
+    /// Moves an application to one of the caller's jobs; the candidate is told if that changes anything.
+    pub fn move_to(&self, actor: &Actor, id: ApplicationId, status: ApplicationStatus) -> Result<JobApplication> {
+        actor.require(UserType::Employer)?;
+        let now = self.clock.now();
+        self.store.write(|uow| {
+            let found = uow.applications().lock(id)?.filter(|found| found.job_owner == actor.user_id);
+            let mut application = found.ok_or(NO_APPLICATION)?.application;
+            if let Some(event) = application.move_to(status, now) {
+                uow.applications().update_status(&application)?;
+                events::publish(uow, &event, now)?;
+            }
+            Ok(application)
+        })
+    }
+}
+
+/// Counts one application towards today's quota of the user's plan.
+fn take_quota(uow: &mut dyn UnitOfWork, user: UserId, now: DateTime<Utc>) -> Result<()> {
+    let limit = daily_limit(uow, user, now)?;
+    if uow.usage().take_application(user, now.date_naive(), limit)? {
+        return Ok(());
+    }
+    let retry_after = (next_midnight(now) - now).to_std().unwrap_or_default();
+    Err(Error::LimitReached { message: QuotaExceeded { limit }.to_string(), retry_after })
+}

@@ -1,0 +1,194 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use jobportal_domain::{DocumentFormat, DocumentId, DocumentKind, StoredDocument, UserId, UserType, Violations};
+use thiserror::Error as ThisError;
+
+use crate::{Actor, BoxError, Error, RandomSource, RepositoryError, Result, Store, UnitOfWork};
+
+/// A document whose content was judged and that is not stored yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDocument {
+    /// Its random name.
+    pub public_id: String,
+    /// What it is.
+    pub kind: DocumentKind,
+    /// Its format, found by its content.
+    pub format: DocumentFormat,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl NewDocument {
+    /// The name of its content in the [`FileStore`].
+    pub fn storage_key(&self) -> String {
+        storage_key(self.kind, &self.public_id, self.format)
+    }
+}
+
+fn storage_key(kind: DocumentKind, public_id: &str, format: DocumentFormat) -> String {
+    format!("{kind}/{public_id}.{format}")
+}
+
+/// What to do with a document that a profile holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DocumentChange {
+    /// Leave it.
+    #[default]
+    Keep,
+    /// Take it away.
+    Remove,
+    /// Put this one, whose content is stored already, in its place.
+    Replace(NewDocument),
+}
+
+/// Stored documents.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait DocumentRepository {
+    /// Records a document of `owner`.
+    fn insert(
+        &mut self,
+        owner: UserId,
+        document: &NewDocument,
+        now: DateTime<Utc>,
+    ) -> Result<StoredDocument, RepositoryError>;
+    /// Finds a document by its random name, with the role of its owner.
+    fn find(&mut self, public_id: &str) -> Result<Option<(StoredDocument, UserType)>, RepositoryError>;
+    /// Whether the candidate who owns it applied to a job of the employer with account `employer`.
+    fn owner_applied_to(&mut self, owner: UserId, employer: UserId) -> Result<bool, RepositoryError>;
+    /// Forgets a document unless a profile or an application refers to it; tells whether it did.
+    fn delete_unused(&mut self, id: DocumentId) -> Result<bool, RepositoryError>;
+}
+
+/// Why the content of a document could not be stored or read.
+#[derive(Debug, ThisError)]
+pub enum FileError {
+    /// There is no content under this name.
+    #[error("no such file")]
+    Missing,
+    /// The place where it is kept is away, full or not ours to write.
+    #[error("the file store is unavailable")]
+    Unavailable(#[source] BoxError),
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Missing => Self::NotFound("Not found."),
+            FileError::Unavailable(_) => Self::Unavailable(error.into()),
+        }
+    }
+}
+
+/// Keeps the content of documents, by name.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait FileStore: Send + Sync {
+    /// Stores `content`; when it returns, the content survives a crash.
+    async fn put(&self, key: &str, content: Bytes) -> Result<(), FileError>;
+    /// Reads it back.
+    async fn get(&self, key: &str) -> Result<Bytes, FileError>;
+    /// Deletes it; what is not there is deleted already.
+    async fn delete(&self, key: &str) -> Result<(), FileError>;
+}
+
+/// Judges and finds documents. Content goes through the [`FileStore`], which the shell awaits.
+#[derive(Clone)]
+pub struct Documents {
+    store: Arc<dyn Store>,
+    random: Arc<dyn RandomSource>,
+}
+
+impl Documents {
+    /// Wires it.
+    pub fn new(store: Arc<dyn Store>, random: Arc<dyn RandomSource>) -> Self {
+        Self { store, random }
+    }
+
+    /// Judges an uploaded file, sent as `field`, and names it.
+    pub fn prepare(&self, field: &str, kind: DocumentKind, content: &[u8]) -> Result<NewDocument> {
+        let format = kind.inspect(content).map_err(|error| Violations::single(field, error))?;
+        Ok(NewDocument { public_id: self.random.public_id()?, kind, format, size: content.len() as u64 })
+    }
+
+    /// Finds a document that `viewer` (`None`: anyone) may see, and tells the name of its content.
+    ///
+    /// A picture of an employer is open to all, one of a candidate to all who are signed in. A résumé is for its owner,
+    /// admins, and employers to whom its owner applied.
+    pub fn open(
+        &self,
+        viewer: Option<&Actor>,
+        kind: DocumentKind,
+        public_id: &str,
+    ) -> Result<(StoredDocument, String)> {
+        const MISSING: Error = Error::NotFound("Not found.");
+        self.store.read(|uow| {
+            let found = uow.documents().find(public_id)?.filter(|(document, _)| document.kind == kind);
+            let Some((document, owner_type)) = found else { return Err(MISSING) };
+            if may_see(uow, viewer, &document, owner_type)? {
+                let key = storage_key(document.kind, &document.public_id, document.format);
+                return Ok((document, key));
+            }
+            match viewer {
+                Some(_) => Err(MISSING),
+                None => Err(Error::Unauthenticated("Authentication credentials were not provided.")),
+            }
+        })
+    }
+}
+
+impl From<&StoredDocument> for NewDocument {
+    fn from(document: &StoredDocument) -> Self {
+        Self {
+            public_id: document.public_id.clone(),
+            kind: document.kind,
+            format: document.format,
+            size: document.size,
+        }
+    }
+}
+
+fn may_see(
+    uow: &mut dyn UnitOfWork,
+    viewer: Option<&Actor>,
+    document: &StoredDocument,
+    owner_type: UserType,
+) -> Result<bool> {
+    let Some(viewer) = viewer else {
+        return Ok(document.kind == DocumentKind::ProfilePicture && owner_type == UserType::Employer);
+    };
+    if document.kind == DocumentKind::ProfilePicture
+        || viewer.user_id == document.owner_id
+        || viewer.user_type == UserType::Admin
+    {
+        return Ok(true);
+    }
+    Ok(viewer.user_type == UserType::Employer && uow.documents().owner_applied_to(document.owner_id, viewer.user_id)?)
+}
+
+/// Carries out `change` on what a profile holds. Returns what it holds now and, if it held something else before, that.
+pub(crate) fn apply_change(
+    uow: &mut dyn UnitOfWork,
+    owner: UserId,
+    held: Option<StoredDocument>,
+    change: &DocumentChange,
+    now: DateTime<Utc>,
+) -> Result<(Option<StoredDocument>, Option<StoredDocument>)> {
+    Ok(match change {
+        DocumentChange::Keep => (held, None),
+        DocumentChange::Remove => (None, held),
+        DocumentChange::Replace(document) => (Some(uow.documents().insert(owner, document, now)?), held),
+    })
+}
+
+/// Forgets a document that a profile no longer holds, and returns the names of contents to delete after the commit.
+pub(crate) fn discard(uow: &mut dyn UnitOfWork, document: Option<StoredDocument>) -> Result<Vec<String>> {
+    match document {
+        Some(document) if uow.documents().delete_unused(document.id)? => {
+            Ok(vec![NewDocument::from(&document).storage_key()])
+        }
+        _ => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use jobportal_domain::Violations;
+use thiserror::Error;
+
+/// An error of a part below, kept for the log.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The result of a use case.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a use case did not do what it was asked, by what the caller can do about it.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The input breaks these rules.
+    #[error("invalid input: {0}")]
+    Invalid(Violations),
+    /// Nobody, or nobody known, is asking.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// Who is asking has the wrong role.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// There is no such thing, or it is not the caller's to know of.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// The present state does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// An allowance is used up until later.
+    #[error("{message}")]
+    LimitReached {
+        /// Which one, in words for the caller.
+        message: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// A part that is needed is away; trying again may help.
+    #[error("temporarily unavailable")]
+    Unavailable(#[source] BoxError),
+    /// A defect, or stored data that makes no sense.
+    #[error("internal error")]
+    Internal(#[source] BoxError),
+}
+
+impl Error {
+    /// The role of the caller is not the one that this needs.
+    pub const WRONG_ROLE: Self = Self::Forbidden("You do not have permission to perform this action.");
+    /// An id in the body is not the caller's own.
+    pub const NOT_YOURS: Self = Self::Forbidden("You may only act for yourself.");
+    /// There is no such page.
+    pub const INVALID_PAGE: Self = Self::NotFound("Invalid page.");
+
+    /// One broken rule of one field.
+    pub fn invalid(field: &str, message: impl std::fmt::Display) -> Self {
+        Self::Invalid(Violations::single(field, message))
+    }
+}
+
+impl From<Violations> for Error {
+    fn from(violations: Violations) -> Self {
+        Self::Invalid(violations)
+    }
+}
+
+/// A unique constraint of the store, by the rule that it makes true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Constraint {
+    /// One account per e-mail address.
+    UserEmail,
+    /// One account per phone number.
+    UserPhoneNumber,
+    /// One plan per name.
+    PlanName,
+    /// One active subscription per user.
+    ActiveSubscription,
+    /// Something else refers to what was to be deleted, or what was referred to is gone.
+    Reference,
+    /// Any other.
+    Other,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum RepositoryError {
+    /// A constraint refused it.
+    #[error("conflicts with stored data ({0:?})")]
+    Conflict(Constraint),
+    /// The database is away, busy or full; trying again may help.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// A defect, or stored data that makes no sense.
+    #[error("the database failed")]
+    Backend(#[source] BoxError),
+}
+
+impl From<RepositoryError> for Error {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Conflict(_) => Self::Conflict("This conflicts with what is stored.".to_owned()),
+            RepositoryError::Unavailable(source) => Self::Unavailable(source),
+            RepositoryError::Backend(source) => Self::Internal(source),
+        }
+    }
+}

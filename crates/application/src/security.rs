@@ -1,0 +1,67 @@
+use chrono::{DateTime, Utc};
+use jobportal_domain::{Code, EmailAddress, Password, PasswordHash, PhoneNumber, UserId, UserType};
+
+use crate::Result;
+
+/// Hashes passwords. Slow by intent: call it outside a transaction.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait PasswordHasher: Send + Sync {
+    /// Hashes a new password.
+    fn hash(&self, password: &Password) -> Result<PasswordHash>;
+    /// Whether `attempt` is the password that `hash` was made of. A malformed hash matches nothing.
+    fn verify(&self, attempt: &str, hash: &PasswordHash) -> bool;
+    /// Takes as long as [`Self::verify`], so that an unknown account answers no faster than a known one.
+    fn verify_nothing(&self, attempt: &str);
+}
+
+/// What an access token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessClaims {
+    /// Whose token it is.
+    pub user_id: UserId,
+    /// Their role.
+    pub user_type: UserType,
+    /// Their address.
+    pub email: EmailAddress,
+    /// Their number.
+    pub phone_number: PhoneNumber,
+    /// The session it belongs to.
+    pub session_id: String,
+    /// When it was made.
+    pub issued_at: DateTime<Utc>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Makes and reads signed access tokens.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait AccessTokens: Send + Sync {
+    /// Signs `claims`.
+    fn issue(&self, claims: &AccessClaims) -> Result<String>;
+    /// Reads a token; `None` for one that is forged, malformed or past its end at `now`.
+    fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<AccessClaims>;
+}
+
+/// Draws secrets from the random source of the operating system.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait RandomSource: Send + Sync {
+    /// A one-time code, all equally likely.
+    fn code(&self) -> Result<Code>;
+    /// 256 random bits as URL-safe text, for a bearer secret.
+    fn token(&self) -> Result<String>;
+    /// 128 random bits as URL-safe text, for a name that can't be guessed.
+    fn public_id(&self) -> Result<String>;
+}
+
+/// Hashes and seals secrets under keys that only the server has.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait Vault: Send + Sync {
+    /// The keyed hash of `secret`; the same secret in another `context` has another one.
+    fn digest(&self, context: &str, secret: &str) -> String;
+    /// Whether `digest` is the keyed hash of `secret` in `context`; takes the same time for every answer.
+    fn matches(&self, context: &str, secret: &str, digest: &str) -> bool;
+    /// Encrypts `plain` so that any change to it is noticed.
+    fn seal(&self, plain: &str) -> Result<String>;
+    /// Decrypts what [`Self::seal`] made; fails for anything else.
+    fn open(&self, sealed: &str) -> Result<String>;
+}

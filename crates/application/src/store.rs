@@ -1,0 +1,78 @@
+use crate::{
+    ApplicationRepository, BulkRepository, CandidateRepository, CodeRepository, DocumentRepository, EmployerRepository,
+    JobRepository, OutboxRepository, PlanRepository, RepositoryError, Result, ScheduleRepository, SessionRepository,
+    SubscriptionRepository, UsageRepository, UserRepository,
+};
+
+/// The repositories of one transaction. A new one adds a line here, in the mocks and in the adapter's session.
+pub trait UnitOfWork {
+    /// Accounts.
+    fn users(&mut self) -> &mut dyn UserRepository;
+    /// One-time codes.
+    fn codes(&mut self) -> &mut dyn CodeRepository;
+    /// Signed-in devices.
+    fn sessions(&mut self) -> &mut dyn SessionRepository;
+    /// Candidates' profiles.
+    fn candidates(&mut self) -> &mut dyn CandidateRepository;
+    /// Employers' profiles.
+    fn employers(&mut self) -> &mut dyn EmployerRepository;
+    /// Stored documents.
+    fn documents(&mut self) -> &mut dyn DocumentRepository;
+    /// Jobs.
+    fn jobs(&mut self) -> &mut dyn JobRepository;
+    /// Applications.
+    fn applications(&mut self) -> &mut dyn ApplicationRepository;
+    /// Plans.
+    fn plans(&mut self) -> &mut dyn PlanRepository;
+    /// Subscriptions.
+    fn subscriptions(&mut self) -> &mut dyn SubscriptionRepository;
+    /// Daily use of allowances.
+    fn usage(&mut self) -> &mut dyn UsageRepository;
+    /// Notifications.
+    fn outbox(&mut self) -> &mut dyn OutboxRepository;
+    /// Periodic tasks.
+    fn schedule(&mut self) -> &mut dyn ScheduleRepository;
+    /// Made-up data.
+    fn bulk(&mut self) -> &mut dyn BulkRepository;
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only, one consistent state; may be tried again on a fresh connection if the first one is broken.
+    Read,
+    /// Reads and writes; committed when the work returns `Ok`, undone otherwise.
+    Write,
+}
+
+/// What is done in a transaction. May be called a second time for [`Access::Read`].
+pub type Work<'a> = dyn FnMut(&mut dyn UnitOfWork) -> Result<()> + 'a;
+
+/// Runs work in transactions.
+pub trait Store: Send + Sync {
+    /// Runs `work` on one connection in one transaction.
+    fn run(&self, access: Access, work: &mut Work<'_>) -> Result<()>;
+    /// Whether the database answers.
+    fn ping(&self) -> Result<(), RepositoryError>;
+}
+
+impl dyn Store + '_ {
+    /// Reads in one consistent state. The work may be called a second time, so it must have no effect outside.
+    pub fn read<T>(&self, mut work: impl FnMut(&mut dyn UnitOfWork) -> Result<T>) -> Result<T> {
+        self.value_of(Access::Read, &mut work)
+    }
+
+    /// Reads and writes in one transaction; `Ok` commits, `Err` undoes all of it.
+    pub fn write<T>(&self, mut work: impl FnMut(&mut dyn UnitOfWork) -> Result<T>) -> Result<T> {
+        self.value_of(Access::Write, &mut work)
+    }
+
+    fn value_of<T>(&self, access: Access, work: &mut dyn FnMut(&mut dyn UnitOfWork) -> Result<T>) -> Result<T> {
+        let mut value = None;
+        self.run(access, &mut |uow| {
+            value = Some(work(uow)?);
+            Ok(())
+        })?;
+        value.ok_or_else(|| crate::Error::Internal("the store did not run the work".into()))
+    }
+}
