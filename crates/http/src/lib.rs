@@ -1,1 +1,81 @@
-//! The REST API of the job portal: routes, wire types, extractors and error responses
+//! The REST API of the job portal on actix-web.
+//!
+//! A handler reads its input, runs one use case on an [`Executor`] and writes the answer. What is absent here, by intent:
+//! rules (they are in the domain), SQL, and any wait on a thread of the event loop. Wire types and their odd names live here
+//! and nowhere else; status codes and error bodies are made in one place, `error.rs`.
+
+mod accounts;
+mod applications;
+mod body;
+mod candidates;
+mod documents;
+mod employers;
+mod error;
+mod executor;
+mod extract;
+mod input;
+mod jobs;
+mod limits;
+mod page;
+mod portal;
+mod routes;
+mod subscriptions;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobportal_application::{
+    AccessTokens, Accounts, Applications, Candidates, Clock, Documents, Employers, FileStore, Jobs, RateLimiter,
+    SessionDenylist, Store, Subscriptions,
+};
+
+pub use executor::{Drain, Executor, Rejected};
+pub use routes::configure;
+
+/// What an operator may choose about the API.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Whether the answer to a registration holds the one-time code. For development alone.
+    pub expose_otp: bool,
+    /// The address under which clients reach the API, for links in answers; without it the `Host` header of the request.
+    pub public_url: Option<String>,
+    /// How long an access token lives: so long an ended session has to be remembered.
+    pub access_lifetime: Duration,
+}
+
+/// Everything that handlers use.
+pub struct App {
+    /// Use cases.
+    pub accounts: Accounts,
+    /// Use cases.
+    pub candidates: Candidates,
+    /// Use cases.
+    pub employers: Employers,
+    /// Use cases.
+    pub documents: Documents,
+    /// Use cases.
+    pub jobs: Jobs,
+    /// Use cases.
+    pub applications: Applications,
+    /// Use cases.
+    pub subscriptions: Subscriptions,
+    /// Reads access tokens.
+    pub tokens: Arc<dyn AccessTokens>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Knows ended sessions.
+    pub denylist: Arc<dyn SessionDenylist>,
+    /// Limits what one client may do; `None`: nothing is limited.
+    pub limiter: Option<Arc<dyn RateLimiter>>,
+    /// Keeps the content of documents.
+    pub files: Arc<dyn FileStore>,
+    /// Asked whether the database answers.
+    pub store: Arc<dyn Store>,
+    /// Runs use cases.
+    pub database: Executor,
+    /// Runs use cases that hash a password, so that they do not hold up all others.
+    pub hashing: Executor,
+    /// What the operator chose.
+    pub settings: HttpSettings,
+}
