@@ -18,7 +18,8 @@ pub use registration::{Register, Registered};
 pub use sessions::{SignIn, SignedIn, TokenPair};
 
 use crate::{
-    AccessTokens, Clock, Page, PageRequest, PasswordHasher, RandomSource, RepositoryError, Result, Store, Vault,
+    AccessTokens, Clock, Page, PageRequest, PasswordHasher, RandomSource, RepositoryError, Result, Store, UnitOfWork,
+    Vault,
 };
 
 /// An account to store.
@@ -177,4 +178,16 @@ pub struct Accounts {
     pub clock: Arc<dyn Clock>,
     /// What the operator chose.
     pub settings: AccountSettings,
+}
+
+/// Holds an account until the end of the transaction, and reads it as it is now: another request may have changed it while
+/// this one verified a password or a code.
+fn hold(uow: &mut dyn UnitOfWork, id: UserId) -> Result<Option<User>> {
+    uow.users().lock(id)?;
+    Ok(uow.users().find(id)?)
+}
+
+/// Holds an account whose password was verified, unless it has another password by now.
+fn hold_verified(uow: &mut dyn UnitOfWork, verified: &User) -> Result<bool> {
+    Ok(hold(uow, verified.id)?.is_some_and(|user| user.password_hash == verified.password_hash))
 }

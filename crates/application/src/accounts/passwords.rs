@@ -1,8 +1,10 @@
 use jobportal_domain::{Code, CodePurpose, EmailAddress, Event, Password, Violations};
 
-use super::Accounts;
 use super::codes::rejected;
+use super::{Accounts, hold, hold_verified};
 use crate::{Actor, Error, Result, events};
+
+const OLD_PASSWORD_WRONG: &str = "Old password is incorrect";
 
 /// Asks to change one's own password.
 #[derive(Clone)]
@@ -36,7 +38,7 @@ impl Accounts {
         let Some(user) = user else { return Err(Error::Unauthenticated("User not found.")) };
         let mut violations = Violations::default();
         if !self.hasher.verify(&request.old_password, &user.password_hash) {
-            violations.push("old_password", "Old password is incorrect");
+            violations.push("old_password", OLD_PASSWORD_WRONG);
         }
         let password =
             choose(request, &mut violations, |raw| Password::choose(raw, Some(&user.email), Some(&user.phone_number)));
@@ -45,6 +47,9 @@ impl Accounts {
         let hash = self.hasher.hash(&password)?;
         let now = self.clock.now();
         self.store.write(|uow| {
+            if !hold_verified(uow, &user)? {
+                return Err(Error::invalid("old_password", OLD_PASSWORD_WRONG));
+            }
             uow.users().set_password(user.id, &hash, now)?;
             events::publish(uow, &Event::PasswordChanged { user_id: user.id }, now)?;
             Ok(uow.sessions().delete_of_user(user.id, Some(actor.session_id.clone()))?)
@@ -85,6 +90,7 @@ impl Accounts {
         let hash = self.hasher.hash(&password)?;
         let now = self.clock.now();
         self.store.write(|uow| {
+            let Some(user) = hold(uow, user.id)? else { return Err(rejected()) };
             uow.users().set_password(user.id, &hash, now)?;
             if !user.is_verified() {
                 uow.users().mark_verified(user.id, now)?;

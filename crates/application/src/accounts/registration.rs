@@ -3,7 +3,7 @@ use jobportal_domain::{
 };
 
 use super::codes::rejected;
-use super::{Accounts, NewUser};
+use super::{Accounts, NewUser, hold};
 use crate::{Constraint, Error, RepositoryError, Result, UnitOfWork, events};
 
 const EMAIL_TAKEN: &str = "A user with this email already exists.";
@@ -68,6 +68,8 @@ impl Accounts {
             if !self.try_code(uow, user.id, CodePurpose::EmailVerification, &code)? {
                 return Ok(false);
             }
+            // A password reset proves the address too; only one of the two makes the profile.
+            let Some(user) = hold(uow, user.id)? else { return Ok(false) };
             if !user.is_verified() {
                 uow.users().mark_verified(user.id, now)?;
                 events::publish(uow, &Event::EmailVerified { user_id: user.id, user_type: user.user_type }, now)?;

@@ -1,6 +1,6 @@
 use jobportal_domain::{EmailAddress, PhoneNumber, Session, User};
 
-use super::Accounts;
+use super::{Accounts, hold_verified};
 use crate::{AccessClaims, Actor, Error, Result};
 
 /// The most sessions a user has; beyond it the oldest ones end.
@@ -68,8 +68,15 @@ impl Accounts {
         let session = Session { id: self.random.public_id()?, user_id: user.id, expires_at };
         let pair = self.tokens_of(&user, &session)?;
         let digest = self.vault.digest(REFRESH_TOKEN, &pair.refresh);
-        self.store.write(|uow| Ok(uow.sessions().insert(&session, &digest, MAX_SESSIONS)?))?;
-        Ok(SignedIn::Granted(pair))
+        // A change of password ends all sessions; one that begins with the former password must not come after it.
+        let granted = self.store.write(|uow| {
+            let unchanged = hold_verified(uow, &user)?;
+            if unchanged {
+                uow.sessions().insert(&session, &digest, MAX_SESSIONS)?;
+            }
+            Ok(unchanged)
+        })?;
+        Ok(if granted { SignedIn::Granted(pair) } else { SignedIn::Refused })
     }
 
     /// Exchanges a refresh token for a new pair; the old one is dead from then on.
