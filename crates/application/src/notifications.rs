@@ -289,7 +289,7 @@ pub struct DeliveryPolicy {
 }
 
 impl Default for DeliveryPolicy {
-    /// 10 attempts over about a day.
+    /// 10 attempts over about 15 hours.
     fn default() -> Self {
         Self {
             max_attempts: 10,
