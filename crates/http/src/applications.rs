@@ -1,0 +1,202 @@
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use jobportal_application::{ApplicationDetails, ApplyForJob, DocumentChange, ReceivedApplication, Submission};
+use jobportal_domain::{
+    ApplicationForm, ApplicationId, ApplicationStatus, DocumentKind, Job, JobApplication, JobId, Money, Text, UserType,
+    Violations,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::App;
+use crate::body::{Body, Request};
+use crate::candidates::CandidateBody;
+use crate::documents::document_change;
+use crate::error::ApiError;
+use crate::extract::{Caller, PathId};
+use crate::input::Input;
+use crate::jobs::{JobBody, JobWithEmployerBody};
+use crate::page::{Paging, page_headers};
+use crate::wire::{DocumentPath, Timestamp};
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// An application, as the API writes it, without what it refers to.
+#[derive(Serialize)]
+struct ApplicationFields {
+    id: i64,
+    application_date: Timestamp,
+    status: &'static str,
+    cover_letter: Option<String>,
+    resume: Option<DocumentPath>,
+    expected_salary: Option<String>,
+    notice_period: Option<String>,
+}
+
+impl From<JobApplication> for ApplicationFields {
+    fn from(application: JobApplication) -> Self {
+        let ApplicationForm { cover_letter, expected_salary, notice_period } = application.form;
+        Self {
+            id: application.id.0,
+            application_date: Timestamp(application.applied_at),
+            status: application.status.as_str(),
+            cover_letter: cover_letter.map(Text::into_string),
+            resume: application.resume.as_ref().map(DocumentPath::from),
+            expected_salary: expected_salary.map(|salary| salary.to_string()),
+            notice_period: notice_period.map(Text::into_string),
+        }
+    }
+}
+
+/// An application that names job and candidate by id.
+#[derive(Serialize)]
+struct ApplicationBody {
+    #[serde(flatten)]
+    fields: ApplicationFields,
+    job: i64,
+    candidate: i64,
+}
+
+impl From<JobApplication> for ApplicationBody {
+    fn from(application: JobApplication) -> Self {
+        Self { job: application.job_id.0, candidate: application.candidate_id.0, fields: application.into() }
+    }
+}
+
+/// An application with its job and its candidate.
+#[derive(Serialize)]
+struct ReceivedBody<J> {
+    #[serde(flatten)]
+    fields: ApplicationFields,
+    job: J,
+    candidate: CandidateBody,
+}
+
+fn received(received: ReceivedApplication, job: &Job) -> ReceivedBody<JobBody> {
+    ReceivedBody { fields: received.application.into(), job: job.clone().into(), candidate: received.candidate.into() }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ApplyRequest {
+    job: Input<i64>,
+    candidate: Input<i64>,
+    cover_letter: Input<String>,
+    expected_salary: Input<String>,
+    notice_period: Input<String>,
+}
+
+impl Request for ApplyRequest {
+    const FILE: Option<&'static str> = Some("resume");
+}
+
+/// `POST /application/{job_id}/`
+pub(crate) async fn submit(
+    app: Data<App>,
+    Caller(actor): Caller,
+    PathId(id): PathId,
+    body: Body<ApplyRequest>,
+) -> Answer {
+    actor.require(UserType::Candidate)?;
+    let mut violations = Violations::default();
+    let ApplyRequest { job, candidate, cover_letter, expected_salary, notice_period } = body.value;
+    let job = job.optional("job", &mut violations);
+    let candidate = candidate.optional("candidate", &mut violations);
+    let form = ApplicationForm {
+        cover_letter: cover_letter.change_text("cover_letter", &mut violations).apply(None),
+        expected_salary: expected_salary.change("expected_salary", &mut violations, Money::parse).apply(None),
+        notice_period: notice_period.change_text("notice_period", &mut violations).apply(None),
+    };
+    let resume = document_change(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
+    violations.into_result()?;
+    let resume = resume.store(&app).await?;
+    let document = match &resume.change {
+        DocumentChange::Replace(document) => Some(document.clone()),
+        DocumentChange::Keep | DocumentChange::Remove => None,
+    };
+    let command = ApplyForJob { job_id: JobId(id), job, candidate, form, resume: document };
+    match app.run(move |app| app.applications.submit(&actor, &command)).await {
+        Ok(Submission::Sent(application)) => Ok(HttpResponse::Created().json(ApplicationBody::from(application))),
+        Ok(Submission::AlreadyApplied) => {
+            resume.discard(&app).await;
+            Ok(HttpResponse::Ok().json(json!({ "status": "Already Applied" })))
+        }
+        Err(error) => {
+            resume.discard(&app).await;
+            Err(error)
+        }
+    }
+}
+
+/// `GET /candidate/application/list/`
+pub(crate) async fn own(
+    app: Data<App>,
+    request: HttpRequest,
+    Caller(actor): Caller,
+    Paging(page): Paging<100>,
+) -> Answer {
+    let page = app.run(move |app| app.applications.own(&actor, page)).await?;
+    let mut response = page_headers(&request, &page);
+    let total = page.total;
+    Ok(response.json(json!({ "Total_Application": total, "data": page.map(ApplicationBody::from).items })))
+}
+
+/// `GET /application/all/{job_id}/`
+pub(crate) async fn of_job(
+    app: Data<App>,
+    request: HttpRequest,
+    Caller(actor): Caller,
+    PathId(id): PathId,
+    Paging(page): Paging<100>,
+) -> Answer {
+    let found = app.run(move |app| app.applications.of_job(&actor, JobId(id), page)).await?;
+    if found.applications.total == 0 {
+        return Err(ApiError::Documented {
+            status: StatusCode::NOT_FOUND,
+            body: json!({ "data": [] }),
+            detail: "No applications found for this job.",
+        });
+    }
+    let mut response = page_headers(&request, &found.applications);
+    let data = found.applications.map(|application| received(application, &found.job)).items;
+    Ok(response.json(json!({ "data": data })))
+}
+
+/// `GET /application/status/{id}/`
+pub(crate) async fn details(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
+    let ApplicationDetails { application, job, candidate } =
+        app.run(move |app| app.applications.details(&actor, ApplicationId(id))).await?;
+    let data = ReceivedBody {
+        fields: application.into(),
+        job: JobWithEmployerBody::new(job.job, job.employer),
+        candidate: candidate.into(),
+    };
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct StatusRequest {
+    status: Input<String>,
+}
+
+impl Request for StatusRequest {}
+
+/// `PATCH /application/status/{id}/`
+pub(crate) async fn move_to(
+    app: Data<App>,
+    Caller(actor): Caller,
+    PathId(id): PathId,
+    body: Body<StatusRequest>,
+) -> Answer {
+    actor.require(UserType::Employer)?;
+    let mut violations = Violations::default();
+    let status = body
+        .value
+        .status
+        .required_as("status", &mut violations, |raw| ApplicationStatus::parse_any_case(&raw))
+        .ok_or(violations)?;
+    app.run(move |app| app.applications.move_to(&actor, ApplicationId(id), status)).await?;
+    Ok(HttpResponse::Ok().json(json!({ "message": "Job Application's Status is updated." })))
+}

@@ -1,0 +1,410 @@
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, Utc};
+use jobportal_application::{JobDetails, JobFilter};
+use jobportal_domain::{
+    EmailAddress, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType, Text, Violations, WebAddress,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::App;
+use crate::body::{Body, Request};
+use crate::employers::EmployerBody;
+use crate::error::ApiError;
+use crate::extract::{Caller, PathId};
+use crate::input::{Change, Input};
+use crate::page::{Paging, Query, page_headers};
+use crate::wire::Timestamp;
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// A job, as the API writes it, without its employer.
+#[derive(Serialize)]
+struct JobFields {
+    id: i64,
+    title: String,
+    description: String,
+    job_type: &'static str,
+    job_subtype: &'static str,
+    experience_level: &'static str,
+    company_name: String,
+    location: String,
+    salary_range: Option<String>,
+    posted_at: Timestamp,
+    deadline: Timestamp,
+    application_link: Option<String>,
+    application_email: Option<String>,
+    is_deleted: bool,
+}
+
+impl From<Job> for JobFields {
+    fn from(job: Job) -> Self {
+        let is_deleted = job.is_deleted();
+        let posting = job.posting;
+        Self {
+            id: job.id.0,
+            title: posting.title.into_string(),
+            description: posting.description.into_string(),
+            job_type: posting.job_type.as_str(),
+            job_subtype: posting.job_subtype.as_str(),
+            experience_level: posting.experience_level.as_str(),
+            company_name: posting.company_name.into_string(),
+            location: posting.location.into_string(),
+            salary_range: posting.salary_range.map(Text::into_string),
+            posted_at: Timestamp(job.posted_at),
+            deadline: Timestamp(posting.deadline),
+            application_link: posting.application_link.map(|link| link.to_string()),
+            application_email: posting.application_email.map(|email| email.to_string()),
+            is_deleted,
+        }
+    }
+}
+
+/// A job that names its employer by id.
+#[derive(Serialize)]
+pub(crate) struct JobBody {
+    #[serde(flatten)]
+    fields: JobFields,
+    employer: i64,
+}
+
+impl From<Job> for JobBody {
+    fn from(job: Job) -> Self {
+        Self { employer: job.employer_id.0, fields: job.into() }
+    }
+}
+
+/// A job with its employer.
+#[derive(Serialize)]
+pub(crate) struct JobWithEmployerBody {
+    employer: EmployerBody,
+    #[serde(flatten)]
+    fields: JobFields,
+}
+
+impl JobWithEmployerBody {
+    /// Puts the two together.
+    pub(crate) fn new(job: Job, employer: jobportal_domain::EmployerProfile) -> Self {
+        Self { employer: employer.into(), fields: job.into() }
+    }
+}
+
+/// A job with its employer and the number of applications.
+#[derive(Serialize)]
+struct JobDetailsBody {
+    total_applications: u64,
+    #[serde(flatten)]
+    job: JobWithEmployerBody,
+}
+
+impl From<JobDetails> for JobDetailsBody {
+    fn from(details: JobDetails) -> Self {
+        Self {
+            total_applications: details.total_applications,
+            job: JobWithEmployerBody::new(details.job, details.employer),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct JobRequest {
+    employer: Input<i64>,
+    title: Input<String>,
+    description: Input<String>,
+    job_type: Input<String>,
+    job_subtype: Input<String>,
+    experience_level: Input<String>,
+    company_name: Input<String>,
+    location: Input<String>,
+    salary_range: Input<String>,
+    deadline: Input<String>,
+    application_link: Input<String>,
+    application_email: Input<String>,
+}
+
+impl Request for JobRequest {}
+
+/// A posting as far as a request makes it.
+#[derive(Clone)]
+struct Draft {
+    title: Option<Text<200>>,
+    description: Option<Text<20_000>>,
+    job_type: Option<JobType>,
+    job_subtype: Option<JobSubtype>,
+    experience_level: Option<ExperienceLevel>,
+    company_name: Option<Text<200>>,
+    location: Option<Text<200>>,
+    deadline: Option<DateTime<Utc>>,
+    salary_range: Change<Text<100>>,
+    application_link: Change<WebAddress>,
+    application_email: Change<EmailAddress>,
+    violations: Violations,
+}
+
+/// Whether a request must hold every key that a posting can't do without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Completeness {
+    Whole,
+    Partial,
+}
+
+impl JobRequest {
+    fn draft(self, completeness: Completeness) -> (Option<i64>, Draft) {
+        let mut violations = Violations::default();
+        let employer = self.employer.optional("employer", &mut violations);
+        let draft = Draft {
+            title: field(self.title, "title", completeness, &mut violations, Text::parse),
+            description: field(self.description, "description", completeness, &mut violations, Text::parse),
+            job_type: field(self.job_type, "job_type", completeness, &mut violations, JobType::parse),
+            job_subtype: field(self.job_subtype, "job_subtype", completeness, &mut violations, JobSubtype::parse),
+            experience_level: field(
+                self.experience_level,
+                "experience_level",
+                completeness,
+                &mut violations,
+                ExperienceLevel::parse,
+            ),
+            company_name: field(self.company_name, "company_name", Completeness::Partial, &mut violations, Text::parse),
+            location: field(self.location, "location", completeness, &mut violations, Text::parse),
+            deadline: field(self.deadline, "deadline", completeness, &mut violations, parse_time),
+            salary_range: self.salary_range.change_text("salary_range", &mut violations),
+            application_link: self.application_link.change("application_link", &mut violations, WebAddress::parse),
+            application_email: self.application_email.change("application_email", &mut violations, EmailAddress::parse),
+            violations,
+        };
+        (employer, draft)
+    }
+}
+
+/// A key that a posting can't do without; a partial request may leave it out, but not set it to nothing.
+fn field<T, E: std::fmt::Display>(
+    input: Input<String>,
+    name: &str,
+    completeness: Completeness,
+    violations: &mut Violations,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<T> {
+    if completeness == Completeness::Partial && input == Input::Missing {
+        return None;
+    }
+    input.required_as(name, violations, |raw| parse(&raw))
+}
+
+impl Draft {
+    /// Makes a new posting; one that names no company is of the employer's own.
+    fn complete(self, own_company: Option<Text<200>>) -> Result<JobPosting, Violations> {
+        let mut violations = self.violations;
+        let company_name =
+            self.company_name.or_else(|| own_company.filter(|_| violations.of("company_name").is_empty()));
+        if company_name.is_none() && violations.of("company_name").is_empty() {
+            violations.push("company_name", "This field is required.");
+        }
+        match (
+            self.title,
+            self.description,
+            self.job_type,
+            self.job_subtype,
+            self.experience_level,
+            company_name,
+            self.location,
+            self.deadline,
+        ) {
+            (
+                Some(title),
+                Some(description),
+                Some(job_type),
+                Some(job_subtype),
+                Some(experience_level),
+                Some(company_name),
+                Some(location),
+                Some(deadline),
+            ) if violations.is_empty() => Ok(JobPosting {
+                title,
+                description,
+                job_type,
+                job_subtype,
+                experience_level,
+                company_name,
+                location,
+                deadline,
+                salary_range: self.salary_range.apply(None),
+                application_link: self.application_link.apply(None),
+                application_email: self.application_email.apply(None),
+            }),
+            _ => Err(violations),
+        }
+    }
+
+    /// Makes the present posting over.
+    fn over(self, present: JobPosting) -> Result<JobPosting, Violations> {
+        self.violations.into_result()?;
+        Ok(JobPosting {
+            title: self.title.unwrap_or(present.title),
+            description: self.description.unwrap_or(present.description),
+            job_type: self.job_type.unwrap_or(present.job_type),
+            job_subtype: self.job_subtype.unwrap_or(present.job_subtype),
+            experience_level: self.experience_level.unwrap_or(present.experience_level),
+            company_name: self.company_name.unwrap_or(present.company_name),
+            location: self.location.unwrap_or(present.location),
+            deadline: self.deadline.unwrap_or(present.deadline),
+            salary_range: self.salary_range.apply(present.salary_range),
+            application_link: self.application_link.apply(present.application_link),
+            application_email: self.application_email.apply(present.application_email),
+        })
+    }
+}
+
+/// Reads a time; without an offset it is in UTC.
+fn parse_time(raw: &str) -> Result<DateTime<Utc>, &'static str> {
+    const WRONG: &str = "Datetime has wrong format. Use one of these formats instead: \
+                         YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
+    let text = raw.trim();
+    let with_offset = || DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    let local = |format| NaiveDateTime::parse_from_str(text, format).map(|time| time.and_utc());
+    let time = with_offset()
+        .or_else(|_| local("%Y-%m-%dT%H:%M:%S%.f"))
+        .or_else(|_| local("%Y-%m-%dT%H:%M"))
+        .or_else(|_| local("%Y-%m-%d %H:%M:%S%.f"))
+        .map_err(|_| WRONG)?;
+    if (1970..=9999).contains(&time.year()) {
+        Ok(time.trunc_subsecs(6))
+    } else {
+        Err("Datetime is out of range. The year must be between 1970 and 9999.")
+    }
+}
+
+/// `POST /job/manage/`
+pub(crate) async fn post(app: Data<App>, Caller(actor): Caller, body: Body<JobRequest>) -> Answer {
+    let (employer, draft) = body.value.draft(Completeness::Whole);
+    let job =
+        app.run(move |app| app.jobs.post(&actor, employer, |own_company| draft.clone().complete(own_company))).await?;
+    Ok(HttpResponse::Created().json(JobBody::from(job)))
+}
+
+/// `PATCH /job/manage/{id}/`
+pub(crate) async fn patch(app: Data<App>, caller: Caller, id: PathId, body: Body<JobRequest>) -> Answer {
+    revise(&app, caller, id, body.value.draft(Completeness::Partial)).await
+}
+
+/// `PUT /job/manage/{id}/`
+pub(crate) async fn put(app: Data<App>, caller: Caller, id: PathId, body: Body<JobRequest>) -> Answer {
+    revise(&app, caller, id, body.value.draft(Completeness::Whole)).await
+}
+
+async fn revise(
+    app: &Data<App>,
+    Caller(actor): Caller,
+    PathId(id): PathId,
+    (employer, draft): (Option<i64>, Draft),
+) -> Answer {
+    let job =
+        app.run(move |app| app.jobs.revise(&actor, JobId(id), employer, |present| draft.clone().over(present))).await?;
+    Ok(HttpResponse::Ok().json(JobBody::from(job)))
+}
+
+/// `PUT /job/{id}/`, `DELETE /job/{id}/`, `DELETE /job/manage/{id}/`
+pub(crate) async fn delete(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
+    match app.run(move |app| app.jobs.delete(&actor, JobId(id))).await? {
+        Ok(job) => Ok(HttpResponse::Ok().json(json!({ "error": "Job is deleted.", "data": JobBody::from(job) }))),
+        Err(error) => Err(ApiError::Documented {
+            status: StatusCode::BAD_REQUEST,
+            body: json!({ "error": error.to_string() }),
+            detail: "Job is already deleted.",
+        }),
+    }
+}
+
+/// `GET /job/`
+pub(crate) async fn own(
+    app: Data<App>,
+    request: HttpRequest,
+    Caller(actor): Caller,
+    Paging(page): Paging<100>,
+) -> Answer {
+    let page = app.run(move |app| app.jobs.own(&actor, page)).await?;
+    if page.total == 0 {
+        return Err(ApiError::Documented {
+            status: StatusCode::NOT_FOUND,
+            body: json!({ "Total Job": 0, "jobs": [] }),
+            detail: "No jobs found.",
+        });
+    }
+    let mut response = page_headers(&request, &page);
+    let total = page.total;
+    Ok(response.json(json!({ "Total Job": total, "jobs": page.map(JobBody::from).items })))
+}
+
+/// `GET /job/{id}/`
+pub(crate) async fn details(app: Data<App>, _: Caller, PathId(id): PathId) -> Answer {
+    let details = app.run(move |app| app.jobs.details(JobId(id))).await?;
+    Ok(HttpResponse::Ok().json(JobDetailsBody::from(details)))
+}
+
+/// `GET /job/search/`
+pub(crate) async fn search(app: Data<App>, request: HttpRequest, _: Caller, Paging(page): Paging<10>) -> Answer {
+    let filter = filter(&Query::of(&request))?;
+    let page = app.run(move |app| app.jobs.search(&filter, page)).await?;
+    if page.total == 0 {
+        return Err(ApiError::Documented {
+            status: StatusCode::NOT_FOUND,
+            body: json!({ "total_jobs": 0, "data": [] }),
+            detail: "No jobs found.",
+        });
+    }
+    let mut response = page_headers(&request, &page);
+    let total = page.total;
+    Ok(response.json(json!({ "total_jobs": total, "data": page.map(JobDetailsBody::from).items })))
+}
+
+fn filter(query: &Query) -> Result<JobFilter, Violations> {
+    let mut violations = Violations::default();
+    let mut text = |name: &str| {
+        let parsed = query.get(name).filter(|raw| !raw.trim().is_empty()).map(Text::<200>::parse);
+        parsed.and_then(|parsed| violations.check(name, parsed)).map(Text::into_string)
+    };
+    let (title, location) = (text("title"), text("location"));
+    let parse = |name: &str| query.get(name).map(str::to_owned);
+    let id = parse("id")
+        .and_then(|raw| violations.check("id", raw.trim().parse().map_err(|_| "A valid integer is required.")));
+    let job_type = parse("job_type").and_then(|raw| violations.check("job_type", JobType::parse(&raw)));
+    let job_subtype = parse("job_subtype").and_then(|raw| violations.check("job_subtype", JobSubtype::parse(&raw)));
+    let experience_level =
+        parse("experience_level").and_then(|raw| violations.check("experience_level", ExperienceLevel::parse(&raw)));
+    violations.into_result()?;
+    Ok(JobFilter { id: id.map(JobId), title, location, job_type, job_subtype, experience_level })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_without_an_offset_is_in_utc() {
+        for text in ["2024-12-31T23:59:59", "2024-12-31T23:59:59Z", "2025-01-01T05:59:59+06:00", "2024-12-31 23:59:59"]
+        {
+            assert_eq!(parse_time(text).unwrap().to_rfc3339(), "2024-12-31T23:59:59+00:00", "{text}");
+        }
+        assert_eq!(parse_time("2024-12-31T23:59").unwrap().to_rfc3339(), "2024-12-31T23:59:00+00:00");
+        assert_eq!(parse_time("2024-12-31T23:59:59.123456789Z").unwrap().timestamp_subsec_nanos(), 123_456_000);
+    }
+
+    #[test]
+    fn what_is_no_time_or_out_of_range_is_refused() {
+        for text in ["", "tomorrow", "2024-13-01T00:00:00", "2024-12-31", "1700000000"] {
+            assert!(parse_time(text).unwrap_err().starts_with("Datetime has wrong format"), "{text}");
+        }
+        for text in ["0001-01-01T00:00:00Z", "+12345-01-01T00:00:00", "1969-12-31T23:59:59Z"] {
+            assert!(parse_time(text).unwrap_err().starts_with("Datetime"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_filter_reports_every_wrong_parameter() {
+        let request = actix_web::test::TestRequest::with_uri("/job/search/?id=x&job_type=banana&title=%00&location=a");
+        let violations = filter(&Query::of(&request.to_http_request())).unwrap_err();
+        assert_eq!(violations.fields().map(|(field, _)| field).collect::<Vec<_>>(), ["id", "job_type", "title"]);
+    }
+}

@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use jobportal_application::{Error, RatePolicy};
+
+use crate::App;
+use crate::error::ApiError;
+
+const fn policy(name: &'static str, quota: u32, seconds: u64) -> RatePolicy {
+    RatePolicy { name, quota, window: Duration::from_secs(seconds) }
+}
+
+/// Registrations from one address.
+pub(crate) const REGISTER: RatePolicy = policy("register", 60, 3_600);
+/// Tries to sign in, from one address.
+pub(crate) const SIGN_IN: RatePolicy = policy("sign_in", 60, 60);
+/// Tries to sign in to one account.
+pub(crate) const SIGN_IN_ACCOUNT: RatePolicy = policy("sign_in_account", 10, 60);
+/// Tries of one-time codes, from one address.
+pub(crate) const CODE: RatePolicy = policy("code", 60, 60);
+/// Tries of one-time codes of one account: with five tries a code, two codes' worth.
+pub(crate) const CODE_ACCOUNT: RatePolicy = policy("code_account", 10, 600);
+/// Codes asked for, from one address.
+pub(crate) const SEND_CODE: RatePolicy = policy("send_code", 30, 3_600);
+/// Codes asked for one account: each one is a mail to somebody.
+pub(crate) const SEND_CODE_ACCOUNT: RatePolicy = policy("send_code_account", 5, 3_600);
+
+/// Counts a request towards what its network address may do.
+pub(crate) async fn by_address(app: &App, request: &HttpRequest, policy: &RatePolicy) -> Result<(), ApiError> {
+    match request.peer_addr() {
+        Some(address) => take(app, &address.ip().to_string(), policy).await,
+        None => Ok(()),
+    }
+}
+
+/// Counts a request towards what may be done to one account, by the name the client gave for it.
+pub(crate) async fn by_account(app: &App, account: &str, policy: &RatePolicy) -> Result<(), ApiError> {
+    take(app, &account.trim().to_lowercase(), policy).await
+}
+
+async fn take(app: &App, key: &str, policy: &RatePolicy) -> Result<(), ApiError> {
+    let Some(limiter) = &app.limiter else { return Ok(()) };
+    let decision = limiter.take(key, policy).await;
+    if decision.allowed {
+        return Ok(());
+    }
+    let seconds = decision.reset_after.as_secs().max(1);
+    let message = format!("Request was throttled. Expected available in {seconds} seconds.");
+    Err(Error::LimitReached { message, retry_after: decision.reset_after }.into())
+}

@@ -1,0 +1,153 @@
+use actix_web::http::header::LINK;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, dev::Payload, web::Data};
+use jobportal_application::{Error, Page, PageRequest};
+use serde::Serialize;
+use std::future::{Ready, ready};
+use url::form_urlencoded;
+
+use crate::App;
+use crate::error::ApiError;
+
+/// The parameters of a query string; of several with one name the last one counts.
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads the query string of a request.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        Self(form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect())
+    }
+
+    /// The value of a parameter; an empty one counts as none.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// The same parameters with another page, as a query string.
+    fn with_page(&self, page: u32) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.0.iter().filter(|(key, _)| key != "page"));
+        query.append_pair("page", &page.to_string()).finish()
+    }
+}
+
+/// `page` and `page_size` of a query string, `DEFAULT` items a page where it says nothing.
+pub(crate) struct Paging<const DEFAULT: u32>(pub(crate) PageRequest);
+
+impl<const DEFAULT: u32> FromRequest for Paging<DEFAULT> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(paging(&Query::of(request), DEFAULT).map(Self).map_err(ApiError::from))
+    }
+}
+
+fn paging(query: &Query, default_size: u32) -> Result<PageRequest, Error> {
+    let size = match query.get("page_size").map(str::parse::<u64>) {
+        None => default_size,
+        Some(Ok(size @ 1..)) => u32::try_from(size).unwrap_or(u32::MAX).min(PageRequest::MAX_SIZE),
+        Some(_) => return Err(Error::invalid("page_size", "A valid integer of at least 1 is required.")),
+    };
+    let number = query.get("page").map_or(Ok(1), |text| text.parse().map_err(|_| Error::INVALID_PAGE))?;
+    PageRequest::new(number, size).ok_or(Error::INVALID_PAGE)
+}
+
+/// The addresses of the pages around one.
+pub(crate) struct Neighbours {
+    /// The page after it.
+    pub(crate) next: Option<String>,
+    /// The page before it.
+    pub(crate) previous: Option<String>,
+}
+
+impl Neighbours {
+    /// The pages around `page`, as the client of `request` can reach them.
+    pub(crate) fn of<T>(request: &HttpRequest, page: &Page<T>) -> Self {
+        let query = Query::of(request);
+        let base = base_url(request);
+        let path = request.path();
+        let at = |number: u32| format!("{base}{path}?{}", query.with_page(number));
+        let number = page.request.number();
+        Self { next: page.has_next().then(|| at(number + 1)), previous: (number > 1).then(|| at(number - 1)) }
+    }
+}
+
+/// The scheme and host under which the client reaches the API.
+fn base_url(request: &HttpRequest) -> String {
+    let public = request.app_data::<Data<App>>().and_then(|app| app.settings.public_url.clone());
+    public.map_or_else(
+        || {
+            let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+            format!("http://{host}")
+        },
+        |url| url.trim_end_matches('/').to_owned(),
+    )
+}
+
+/// Starts an answer that tells in headers which part of a list it holds: `X-Total-Count`, and `Link` (RFC 8288).
+pub(crate) fn page_headers<T>(request: &HttpRequest, page: &Page<T>) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("X-Total-Count", page.total.to_string()));
+    let neighbours = Neighbours::of(request, page);
+    let links: Vec<String> = [("next", neighbours.next), ("prev", neighbours.previous)]
+        .into_iter()
+        .filter_map(|(rel, url)| url.map(|url| format!("<{url}>; rel=\"{rel}\"")))
+        .collect();
+    if !links.is_empty() {
+        response.insert_header((LINK, links.join(", ")));
+    }
+    response
+}
+
+/// A page of a list that is sent as a bare array.
+pub(crate) fn array<T, W: Serialize>(
+    request: &HttpRequest,
+    page: Page<T>,
+    convert: impl FnMut(T) -> W,
+) -> HttpResponse {
+    let mut response = page_headers(request, &page);
+    response.json(page.map(convert).items)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn request(uri: &str) -> HttpRequest {
+        TestRequest::with_uri(uri).insert_header(("host", "api.example")).to_http_request()
+    }
+
+    fn parse(uri: &str) -> Result<(u32, u32), Error> {
+        paging(&Query::of(&request(uri)), 10).map(|page| (page.number(), page.size()))
+    }
+
+    #[test]
+    fn reads_page_and_size() {
+        assert_eq!(parse("/x").unwrap(), (1, 10));
+        assert_eq!(parse("/x?page=3&page_size=50").unwrap(), (3, 50));
+        assert_eq!(parse("/x?page_size=99999999999").unwrap(), (1, 100));
+        assert_eq!(parse("/x?page=&page_size=").unwrap(), (1, 10));
+    }
+
+    #[test]
+    fn refuses_what_is_no_page() {
+        for uri in ["/x?page=0", "/x?page=-1", "/x?page=abc", "/x?page=4294967296"] {
+            assert!(matches!(parse(uri), Err(Error::NotFound("Invalid page."))), "{uri}");
+        }
+        for uri in ["/x?page_size=0", "/x?page_size=-5", "/x?page_size=ten"] {
+            assert!(matches!(parse(uri), Err(Error::Invalid(_))), "{uri}");
+        }
+    }
+
+    #[test]
+    fn neighbours_keep_the_other_parameters() {
+        let page = Page::new(vec![1], 30, PageRequest::new(2, 10).unwrap());
+        let neighbours = Neighbours::of(&request("/job/search/?title=a+b%26c&page=2"), &page);
+        assert_eq!(neighbours.next.unwrap(), "http://api.example/job/search/?title=a+b%26c&page=3");
+        assert_eq!(neighbours.previous.unwrap(), "http://api.example/job/search/?title=a+b%26c&page=1");
+        let last = Page::new(vec![1], 20, PageRequest::new(2, 10).unwrap());
+        assert_eq!(Neighbours::of(&request("/x"), &last).next, None);
+    }
+}

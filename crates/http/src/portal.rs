@@ -1,0 +1,27 @@
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use jobportal_application::Error;
+use serde_json::json;
+
+use crate::App;
+use crate::error::ApiError;
+
+/// `GET /`
+pub(crate) async fn root() -> HttpResponse {
+    HttpResponse::Ok().json(json!({
+        "name": "Job Portal",
+        "version": env!("CARGO_PKG_VERSION"),
+        "links": { "documentation": "/docs/", "health": "/health/" },
+    }))
+}
+
+/// `GET /docs/`
+pub(crate) async fn documentation() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/markdown; charset=utf-8").body(include_str!("../API.md"))
+}
+
+/// `GET /health/`
+pub(crate) async fn health(app: Data<App>) -> Result<HttpResponse, ApiError> {
+    app.run(|app| app.store.ping().map_err(Error::from)).await?;
+    Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
+}
