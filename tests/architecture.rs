@@ -1,1 +1,159 @@
-//! Suite.
+//! Holds the shape of the workspace: which crate may depend on which, and that both databases have the same migrations.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What each package may depend on, outside its tests. A new edge is a decision: make it here.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("jobportal-domain", &["chrono", "infer", "thiserror"]),
+    (
+        "jobportal-application",
+        &["jobportal-domain", "async-trait", "bytes", "chrono", "mockall", "serde", "thiserror", "tracing"],
+    ),
+    (
+        "jobportal-persistence",
+        &[
+            "jobportal-domain",
+            "jobportal-application",
+            "chrono",
+            "diesel",
+            "diesel_migrations",
+            "libsqlite3-sys",
+            "openssl-sys",
+            "pq-sys",
+            "r2d2",
+            "serde_json",
+            "thiserror",
+            "tracing",
+        ],
+    ),
+    (
+        "jobportal-notification",
+        &[
+            "jobportal-domain",
+            "jobportal-application",
+            "askama",
+            "async-trait",
+            "chrono",
+            "lettre",
+            "thiserror",
+            "tokio",
+            "tracing",
+            "url",
+        ],
+    ),
+    (
+        "jobportal-security",
+        &[
+            "jobportal-domain",
+            "jobportal-application",
+            "aws-lc-rs",
+            "base64",
+            "bcrypt",
+            "chrono",
+            "jsonwebtoken",
+            "serde",
+            "thiserror",
+        ],
+    ),
+    ("jobportal-cache", &["jobportal-domain", "jobportal-application", "async-trait", "chrono", "moka"]),
+    (
+        "jobportal-files",
+        &["jobportal-domain", "jobportal-application", "async-trait", "bytes", "thiserror", "tokio", "tracing"],
+    ),
+    (
+        "jobportal-http",
+        &[
+            "jobportal-domain",
+            "jobportal-application",
+            "actix-multipart",
+            "actix-web",
+            "bytes",
+            "chrono",
+            "crossbeam-channel",
+            "futures-util",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+            "url",
+        ],
+    ),
+];
+
+/// The composition root and the tests know everything.
+const FREE: &[&str] = &["jobportal", "jobportal-tests"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the workspace").to_owned()
+}
+
+fn manifests() -> Vec<toml::Table> {
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.push(root().join("tests"));
+    let read = |folder: PathBuf| std::fs::read_to_string(folder.join("Cargo.toml")).unwrap().parse().unwrap();
+    folders.into_iter().map(read).collect()
+}
+
+#[test]
+fn dependencies_point_inwards() {
+    let mut seen = BTreeSet::new();
+    for manifest in manifests() {
+        let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+        seen.insert(name.clone());
+        if FREE.contains(&name.as_str()) {
+            continue;
+        }
+        let allowed = ALLOWED.iter().find(|(package, _)| *package == name).map(|(_, allowed)| *allowed);
+        let allowed = allowed.unwrap_or_else(|| panic!("the table says nothing of {name}"));
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        for dependency in dependencies.keys() {
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "{name} must not depend on {dependency}: see the table in tests/architecture.rs"
+            );
+        }
+        for entry in allowed {
+            assert!(dependencies.contains_key(*entry), "the table lets {name} depend on {entry}, and it does not");
+        }
+    }
+    let known: BTreeSet<String> = ALLOWED.iter().map(|(name, _)| *name).chain(FREE.iter().copied()).map(String::from).collect();
+    assert_eq!(seen, known, "the table and the workspace name different packages");
+}
+
+#[test]
+fn versions_stand_in_one_place() {
+    for manifest in manifests() {
+        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let dependencies = manifest.get(table).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+            for (dependency, value) in dependencies {
+                assert!(
+                    value.get("workspace").and_then(toml::Value::as_bool) == Some(true),
+                    "{} takes {dependency} past the workspace's table",
+                    manifest["package"]["name"]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let names = |backend: &str| -> BTreeSet<String> {
+        let folder = root().join("migrations").join(backend);
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let sqlite = names("sqlite");
+    assert!(!sqlite.is_empty());
+    assert_eq!(sqlite, names("postgres"));
+    for backend in ["sqlite", "postgres"] {
+        for name in &sqlite {
+            for direction in ["up.sql", "down.sql"] {
+                let file = root().join("migrations").join(backend).join(name).join(direction);
+                assert!(file.is_file(), "{} is missing", file.display());
+            }
+        }
+    }
+}

@@ -274,14 +274,14 @@ impl From<Contact> for ContactBody {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum DetailsBody {
-    Candidate(CandidateBody),
+    Candidate(Box<CandidateBody>),
     Employer(EmployerBody),
 }
 
 impl DetailsBody {
     fn of(details: AccountDetails) -> Option<Self> {
         match details {
-            AccountDetails::Candidate(profile) => Some(Self::Candidate(profile.into())),
+            AccountDetails::Candidate(profile) => Some(Self::Candidate(Box::new(profile.into()))),
             AccountDetails::Employer(profile) => Some(Self::Employer(profile.into())),
             AccountDetails::None => None,
         }

@@ -1,0 +1,33 @@
+# The targets a newcomer needs. `make run` runs the portal, `make test` tests it.
+
+CARGO ?= cargo
+
+# libpq of the system where its headers are, else one built from source (needs only a C compiler, make and perl).
+LIBPQ ?= $(shell pkg-config --exists libpq 2>/dev/null && echo system-libpq || echo bundled)
+FEATURES := --no-default-features --features $(LIBPQ)
+
+.PHONY: run test check fmt bench
+
+# Serves the API on http://127.0.0.1:8000 with everything it keeps below var/. ARGS="…" runs another command:
+# make run ARGS="seed --jobs 1000".
+run:
+	$(CARGO) run -p jobportal $(FEATURES) -- $(ARGS)
+
+# All tests, on SQLite and on a PostgreSQL that is started for them.
+test:
+	tests/with-postgres.sh $(CARGO) test --workspace $(FEATURES)
+
+# Everything that must hold beside the tests: format, lints, documentation, licences and advisories.
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(FEATURES)
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
+	$(CARGO) deny check
+
+fmt:
+	$(CARGO) fmt --all
+
+# Reserved for the benchmarks.
+bench:
+	@echo "There are no benchmarks yet."
