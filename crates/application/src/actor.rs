@@ -27,3 +27,24 @@ pub(crate) fn require_own(given: Option<i64>, own: impl Into<i64>) -> Result<()>
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{CANDIDATE_USER, candidate};
+
+    #[test]
+    fn an_actor_has_one_role() {
+        assert!(candidate().require(UserType::Candidate).is_ok());
+        for other in [UserType::Employer, UserType::Admin] {
+            assert!(matches!(candidate().require(other), Err(Error::Forbidden(_))));
+        }
+    }
+
+    #[test]
+    fn an_id_in_a_body_is_ones_own_or_left_out() {
+        assert!(require_own(None, CANDIDATE_USER).is_ok());
+        assert!(require_own(Some(CANDIDATE_USER.0), CANDIDATE_USER).is_ok());
+        assert!(matches!(require_own(Some(0), CANDIDATE_USER), Err(Error::Forbidden(_))));
+    }
+}

@@ -243,3 +243,6 @@ fn take_quota(uow: &mut dyn UnitOfWork, user: UserId, now: DateTime<Utc>) -> Res
     let retry_after = (next_midnight(now) - now).to_std().unwrap_or_default();
     Err(Error::LimitReached { message: QuotaExceeded { limit }.to_string(), retry_after })
 }
+
+#[cfg(test)]
+mod tests;

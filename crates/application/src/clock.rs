@@ -17,3 +17,13 @@ impl Clock for SystemClock {
         Utc::now().trunc_subsecs(6)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_has_no_part_that_a_database_would_lose() {
+        assert_eq!(SystemClock.now().timestamp_subsec_nanos() % 1_000, 0);
+    }
+}

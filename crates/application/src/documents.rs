@@ -192,3 +192,93 @@ pub(crate) fn discard(uow: &mut dyn UnitOfWork, document: Option<StoredDocument>
         _ => Ok(Vec::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mockall::predicate::eq;
+
+    use super::*;
+    use crate::fixtures::{
+        CANDIDATE_USER, EMPLOYER_USER, STRANGER, admin, candidate, employer, other_employer, store, stored_document,
+        violations,
+    };
+    use crate::mocks::{MockRandomSource, MockUnitOfWork};
+
+    fn wire(uow: MockUnitOfWork) -> Documents {
+        let mut random = MockRandomSource::new();
+        random.expect_public_id().returning(|| Ok("random".to_owned()));
+        Documents::new(store(uow), Arc::new(random))
+    }
+
+    /// Opens a document. The candidate has applied to [`employer`] and to no other.
+    fn open(viewer: Option<&Actor>, document: &StoredDocument) -> Result<(StoredDocument, String)> {
+        let owner_type = if document.owner_id == EMPLOYER_USER { UserType::Employer } else { UserType::Candidate };
+        let (mut uow, stored) = (MockUnitOfWork::default(), document.clone());
+        uow.documents.expect_find().returning(move |_| Ok(Some((stored.clone(), owner_type))));
+        uow.documents
+            .expect_owner_applied_to()
+            .returning(|owner, employer| Ok((owner, employer) == (CANDIDATE_USER, EMPLOYER_USER)));
+        wire(uow).open(viewer, document.kind, &document.public_id)
+    }
+
+    fn resume() -> StoredDocument {
+        stored_document(4, DocumentKind::Resume, CANDIDATE_USER)
+    }
+
+    #[test]
+    fn an_upload_is_judged_by_its_content_and_gets_a_random_name() {
+        let documents = wire(MockUnitOfWork::default());
+        let prepared = documents.prepare("resume", DocumentKind::Resume, b"%PDF-1.7\n").unwrap();
+        assert_eq!((prepared.format, prepared.size), (DocumentFormat::Pdf, 9));
+        assert_eq!(prepared.storage_key(), "resume/random.pdf");
+        let broken = violations(documents.prepare("profile_pic", DocumentKind::ProfilePicture, b"%PDF-1.7\n"));
+        assert_eq!(broken.of("profile_pic").len(), 1);
+    }
+
+    #[test]
+    fn a_resume_is_for_its_owner_admins_and_employers_its_owner_applied_to() {
+        for viewer in [candidate(), admin(), employer()] {
+            let (document, key) = open(Some(&viewer), &resume()).unwrap();
+            assert_eq!((document, key.as_str()), (resume(), "resume/document-4.pdf"));
+        }
+        let another_candidate = Actor { user_id: STRANGER, ..candidate() };
+        for viewer in [other_employer(), another_candidate] {
+            assert!(matches!(open(Some(&viewer), &resume()), Err(Error::NotFound(_))));
+        }
+        assert!(matches!(open(None, &resume()), Err(Error::Unauthenticated(_))));
+    }
+
+    #[test]
+    fn a_picture_of_a_candidate_is_for_all_who_are_signed_in() {
+        let picture = stored_document(5, DocumentKind::ProfilePicture, CANDIDATE_USER);
+        for viewer in [candidate(), other_employer(), admin()] {
+            assert!(open(Some(&viewer), &picture).is_ok());
+        }
+        assert!(matches!(open(None, &picture), Err(Error::Unauthenticated(_))));
+    }
+
+    #[test]
+    fn a_picture_of_an_employer_is_for_all() {
+        let picture = stored_document(6, DocumentKind::ProfilePicture, EMPLOYER_USER);
+        assert!(open(None, &picture).is_ok());
+        assert!(open(Some(&candidate()), &picture).is_ok());
+    }
+
+    #[test]
+    fn a_document_is_found_by_its_name_and_kind_together() {
+        let mut uow = MockUnitOfWork::default();
+        uow.documents.expect_find().with(eq("document-4")).returning(|_| Ok(Some((resume(), UserType::Candidate))));
+        uow.documents.expect_find().returning(|_| Ok(None));
+        let documents = wire(uow);
+        let wrong_kind = documents.open(Some(&candidate()), DocumentKind::ProfilePicture, "document-4");
+        assert!(matches!(wrong_kind, Err(Error::NotFound(_))));
+        let unknown = documents.open(None, DocumentKind::Resume, "unknown");
+        assert!(matches!(unknown, Err(Error::NotFound(_))));
+    }
+
+    #[test]
+    fn a_file_store_that_is_away_is_not_a_missing_file() {
+        assert!(matches!(Error::from(FileError::Missing), Error::NotFound(_)));
+        assert!(matches!(Error::from(FileError::Unavailable("full".into())), Error::Unavailable(_)));
+    }
+}

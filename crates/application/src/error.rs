@@ -104,3 +104,23 @@ impl From<RepositoryError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_store_is_told_by_what_the_caller_can_do_about_it() {
+        let told = |error: RepositoryError| Error::from(error);
+        assert!(matches!(told(RepositoryError::Conflict(Constraint::Other)), Error::Conflict(_)));
+        assert!(matches!(told(RepositoryError::Unavailable("locked".into())), Error::Unavailable(_)));
+        assert!(matches!(told(RepositoryError::Backend("no such column".into())), Error::Internal(_)));
+    }
+
+    #[test]
+    fn the_text_of_an_error_does_not_show_its_source() {
+        for error in [Error::Unavailable("secret".into()), Error::Internal("secret".into())] {
+            assert!(!error.to_string().contains("secret"));
+        }
+    }
+}

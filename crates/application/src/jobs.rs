@@ -177,3 +177,165 @@ pub(crate) fn require_owner(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) 
     actor.require(UserType::Employer)?;
     uow.jobs().find(id)?.filter(|found| found.owner == actor.user_id).map(|found| found.job).ok_or(NO_JOB)
 }
+
+#[cfg(test)]
+mod tests {
+    use mockall::predicate::{always, eq};
+
+    use super::*;
+    use crate::Access;
+    use crate::fixtures::{
+        EMPLOYER, EMPLOYER_USER, admin, candidate, clock, deleted_job, employer, employer_profile, job, now,
+        other_employer, owned, page, page_of, past_the_end, posting, store, text, violations,
+    };
+    use crate::mocks::{MockStore, MockUnitOfWork};
+
+    fn wire(uow: MockUnitOfWork) -> (Jobs, Arc<MockStore>) {
+        let store = store(uow);
+        (Jobs::new(store.clone(), clock()), store)
+    }
+
+    fn with_profile() -> MockUnitOfWork {
+        let mut uow = MockUnitOfWork::default();
+        uow.employers.expect_find_by_user().with(eq(EMPLOYER_USER)).returning(|_| Ok(Some(employer_profile())));
+        uow.employers.expect_find_by_user().returning(|_| Ok(None));
+        uow
+    }
+
+    fn with_job(job: Job) -> MockUnitOfWork {
+        let mut uow = MockUnitOfWork::default();
+        uow.jobs.expect_lock().with(eq(job.id)).returning(move |_| Ok(Some(owned(job.clone()))));
+        uow.jobs.expect_lock().returning(|_| Ok(None));
+        uow
+    }
+
+    fn retitled(present: JobPosting) -> JobPosting {
+        JobPosting { title: text("Senior engineer"), ..present }
+    }
+
+    #[test]
+    fn a_job_is_posted_for_the_profile_of_the_caller_and_may_carry_its_company() {
+        let mut uow = with_profile();
+        uow.jobs.expect_insert().once().with(eq(EMPLOYER), eq(posting()), eq(now())).returning(|_, _, _| Ok(job()));
+        let (jobs, _) = wire(uow);
+        let posted = jobs.post(&employer(), Some(EMPLOYER.0), |company| {
+            Ok(JobPosting { company_name: company.expect("the company of the profile"), ..posting() })
+        });
+        assert_eq!(posted.unwrap(), job());
+    }
+
+    #[test]
+    fn posting_is_for_employers_who_have_a_profile_and_act_for_themselves() {
+        let post = |actor: &Actor, employer| wire(with_profile()).0.post(actor, employer, |_| Ok(posting()));
+        assert!(matches!(post(&candidate(), None), Err(Error::Forbidden(_))));
+        assert!(matches!(post(&admin(), None), Err(Error::Forbidden(_))));
+        assert!(matches!(post(&other_employer(), None), Err(Error::NotFound(_))));
+        // The id of one's account is not that of one's profile.
+        assert!(matches!(post(&employer(), Some(EMPLOYER_USER.0)), Err(Error::Forbidden(_))));
+    }
+
+    #[test]
+    fn a_posting_that_breaks_a_rule_is_not_stored() {
+        let (jobs, store) = wire(with_profile());
+        let broken = violations(jobs.post(&employer(), None, |_| Err(Violations::single("title", "blank"))));
+        assert_eq!(broken.of("title"), ["blank"]);
+        assert_eq!(store.transactions(), [(Access::Write, false)]);
+    }
+
+    #[test]
+    fn the_owner_changes_a_job_and_what_is_left_out_stays() {
+        let mut uow = with_job(job());
+        let expected = Job { posting: retitled(posting()), updated_at: now(), ..job() };
+        uow.jobs.expect_update().once().with(eq(expected.clone())).returning(|_| Ok(()));
+        let revised = wire(uow).0.revise(&employer(), job().id, Some(EMPLOYER.0), |present| Ok(retitled(present)));
+        assert_eq!(revised.unwrap(), expected);
+    }
+
+    #[test]
+    fn only_its_owner_changes_a_job_and_others_are_not_told_that_it_is_there() {
+        let revise =
+            |uow, actor: &Actor, id, employer| wire(uow).0.revise(actor, id, employer, |present| Ok(retitled(present)));
+        let id = job().id;
+        assert!(matches!(revise(with_job(job()), &candidate(), id, None), Err(Error::Forbidden(_))));
+        assert!(matches!(revise(with_job(job()), &other_employer(), id, None), Err(Error::NotFound(_))));
+        assert!(matches!(revise(with_job(job()), &employer(), JobId(404), None), Err(Error::NotFound(_))));
+        assert!(matches!(revise(with_job(deleted_job()), &employer(), id, None), Err(Error::NotFound(_))));
+        assert!(matches!(revise(with_job(job()), &employer(), id, Some(1)), Err(Error::Forbidden(_))));
+    }
+
+    #[test]
+    fn a_change_that_breaks_a_rule_is_not_stored() {
+        let (jobs, store) = wire(with_job(job()));
+        let refused = jobs.revise(&employer(), job().id, None, |_| Err(Violations::single("deadline", "past")));
+        assert_eq!(violations(refused).of("deadline"), ["past"]);
+        assert_eq!(store.transactions(), [(Access::Write, false)]);
+    }
+
+    #[test]
+    fn a_job_is_taken_down_once() {
+        let mut uow = with_job(job());
+        uow.jobs
+            .expect_update()
+            .once()
+            .withf(|job| job.deleted_at == Some(now()) && job.updated_at == now())
+            .returning(|_| Ok(()));
+        assert!(wire(uow).0.delete(&employer(), job().id).unwrap().unwrap().is_deleted());
+        let again = wire(with_job(deleted_job())).0.delete(&employer(), job().id);
+        assert_eq!(again.unwrap(), Err(JobError::Deleted));
+    }
+
+    #[test]
+    fn only_its_owner_takes_a_job_down() {
+        let delete = |actor: &Actor, id| wire(with_job(job())).0.delete(actor, id);
+        assert!(matches!(delete(&candidate(), job().id), Err(Error::Forbidden(_))));
+        assert!(matches!(delete(&other_employer(), job().id), Err(Error::NotFound(_))));
+        assert!(matches!(delete(&employer(), JobId(404)), Err(Error::NotFound(_))));
+    }
+
+    #[test]
+    fn a_job_that_is_not_there_is_not_found() {
+        let details = JobDetails { job: job(), employer: employer_profile(), total_applications: 2 };
+        let (mut uow, found) = (MockUnitOfWork::default(), details.clone());
+        uow.jobs.expect_details().with(eq(job().id)).returning(move |_| Ok(Some(found.clone())));
+        uow.jobs.expect_details().returning(|_| Ok(None));
+        let (jobs, _) = wire(uow);
+        assert_eq!(jobs.details(job().id).unwrap(), details);
+        assert!(matches!(jobs.details(JobId(404)), Err(Error::NotFound(_))));
+    }
+
+    #[test]
+    fn employers_list_their_own_jobs() {
+        let mut uow = MockUnitOfWork::default();
+        uow.jobs.expect_list_by_owner().with(eq(EMPLOYER_USER), eq(page())).returning(|_, _| Ok(page_of(vec![job()])));
+        uow.jobs.expect_list_by_owner().returning(|_, _| Ok(past_the_end()));
+        let (jobs, _) = wire(uow);
+        assert_eq!(jobs.own(&employer(), page()).unwrap().items, [job()]);
+        assert!(matches!(jobs.own(&other_employer(), page()), Err(Error::NotFound("Invalid page."))));
+        assert!(matches!(jobs.own(&candidate(), page()), Err(Error::Forbidden(_))));
+    }
+
+    #[test]
+    fn a_search_looks_for_jobs_that_are_open_now() {
+        let filter = JobFilter { title: Some("engineer".to_owned()), ..JobFilter::default() };
+        let mut uow = MockUnitOfWork::default();
+        uow.jobs
+            .expect_search()
+            .once()
+            .with(eq(filter.clone()), eq(now()), eq(page()))
+            .returning(|_, _, page| Ok(Page::new(Vec::new(), 0, page)));
+        assert_eq!(wire(uow).0.search(&filter, page()).unwrap().total, 0);
+    }
+
+    #[test]
+    fn a_search_without_a_hit_is_empty_on_any_page_and_one_with_hits_ends_at_the_last() {
+        let second = PageRequest::new(2, 10).unwrap();
+        let search = |total| {
+            let mut uow = MockUnitOfWork::default();
+            let found = move |_: &JobFilter, _, page| Ok(Page::new(Vec::new(), total, page));
+            uow.jobs.expect_search().with(always(), always(), eq(second)).returning(found);
+            wire(uow).0.search(&JobFilter::default(), second)
+        };
+        assert!(search(0).unwrap().items.is_empty());
+        assert!(matches!(search(1), Err(Error::NotFound("Invalid page."))));
+    }
+}

@@ -46,5 +46,7 @@ pub use seeding::{BulkRepository, SeedApplication, SeedCandidate, SeedEmployer, 
 pub use store::{Access, Store, UnitOfWork, Work};
 pub use subscriptions::{PlanRepository, SubscriptionRepository, Subscriptions, UsageRepository};
 
+#[cfg(test)]
+mod fixtures;
 #[cfg(any(test, feature = "mocks"))]
 pub mod mocks;

@@ -406,3 +406,6 @@ impl Outbox {
         self.store.write(|uow| Ok(uow.outbox().purge_sent(before)?))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,3 +64,32 @@ impl<T> Page<T> {
         u64::from(self.request.number) * u64::from(self.request.size) < self.total
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_counted_from_one_and_bounded() {
+        for (number, size) in [(0, 10), (1, 0), (1, PageRequest::MAX_SIZE + 1)] {
+            assert_eq!(PageRequest::new(number, size), None, "{number} {size}");
+        }
+        assert_eq!(PageRequest::new(3, 10).unwrap().offset(), 20);
+        assert_eq!(PageRequest::new(u32::MAX, 100).unwrap().offset(), 429_496_729_400);
+    }
+
+    #[test]
+    fn a_page_past_the_end_is_not_there_but_the_first_page_always_is() {
+        let empty = |number| Page::<()>::new(Vec::new(), 0, PageRequest::new(number, 10).unwrap());
+        assert!(empty(1).or_invalid().is_ok());
+        assert!(matches!(empty(2).or_invalid(), Err(Error::NotFound("Invalid page."))));
+    }
+
+    #[test]
+    fn a_page_knows_whether_another_follows() {
+        let second_of = |total| Page::new(vec![()], total, PageRequest::new(2, 10).unwrap());
+        assert!(second_of(21).has_next());
+        assert!(!second_of(20).has_next());
+        assert_eq!(second_of(20).map(|()| 1).items, [1]);
+    }
+}

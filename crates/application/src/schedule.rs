@@ -31,3 +31,28 @@ impl Schedule {
         self.store.write(|uow| Ok(uow.schedule().claim(task, now, every)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mockall::predicate::eq;
+
+    use super::*;
+    use crate::fixtures::{clock, now, store};
+    use crate::mocks::MockUnitOfWork;
+
+    #[test]
+    fn a_task_is_claimed_by_one_node_a_period() {
+        let every = TimeDelta::minutes(10);
+        for claimed in [true, false] {
+            let mut uow = MockUnitOfWork::default();
+            uow.schedule
+                .expect_claim()
+                .once()
+                .with(eq("renewal"), eq(now()), eq(every))
+                .returning(move |_, _, _| Ok(claimed));
+            let store = store(uow);
+            assert_eq!(Schedule::new(store.clone(), clock()).claim("renewal", every).unwrap(), claimed);
+            assert_eq!(store.transactions(), [(crate::Access::Write, true)]);
+        }
+    }
+}

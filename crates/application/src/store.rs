@@ -76,3 +76,56 @@ impl dyn Store + '_ {
         value.ok_or_else(|| crate::Error::Internal("the store did not run the work".into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+    use crate::fixtures::store;
+    use crate::mocks::MockUnitOfWork;
+
+    #[test]
+    fn what_fails_is_undone_and_what_works_is_committed() {
+        let mock = store(MockUnitOfWork::default());
+        let store: &dyn Store = &*mock;
+        assert_eq!(store.read(|_| Ok(1)).unwrap(), 1);
+        assert_eq!(store.write(|_| Ok(2)).unwrap(), 2);
+        assert!(store.write(|_| Err::<(), _>(Error::INVALID_PAGE)).is_err());
+        assert_eq!(mock.transactions(), [(Access::Read, true), (Access::Write, true), (Access::Write, false)]);
+    }
+
+    #[test]
+    fn a_read_that_is_tried_again_gives_its_last_value() {
+        struct Twice;
+        impl Store for Twice {
+            fn run(&self, _: Access, work: &mut Work<'_>) -> Result<()> {
+                work(&mut MockUnitOfWork::default())?;
+                work(&mut MockUnitOfWork::default())
+            }
+            fn ping(&self) -> Result<(), RepositoryError> {
+                Ok(())
+            }
+        }
+        let (store, mut calls): (&dyn Store, _) = (&Twice, 0);
+        let last = store.read(|_| {
+            calls += 1;
+            Ok(calls)
+        });
+        assert_eq!(last.unwrap(), 2);
+    }
+
+    #[test]
+    fn a_store_that_does_nothing_is_a_defect() {
+        struct Idle;
+        impl Store for Idle {
+            fn run(&self, _: Access, _: &mut Work<'_>) -> Result<()> {
+                Ok(())
+            }
+            fn ping(&self) -> Result<(), RepositoryError> {
+                Ok(())
+            }
+        }
+        let store: &dyn Store = &Idle;
+        assert!(matches!(store.read(|_| Ok(())), Err(Error::Internal(_))));
+    }
+}

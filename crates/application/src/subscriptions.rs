@@ -180,3 +180,6 @@ pub(crate) fn daily_limit(uow: &mut dyn UnitOfWork, user: UserId, now: DateTime<
     free.map(|plan| plan.terms.max_job_applications_per_day)
         .ok_or_else(|| Error::Internal("there is no free plan".into()))
 }
+
+#[cfg(test)]
+mod tests;

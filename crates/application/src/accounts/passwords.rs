@@ -113,3 +113,210 @@ fn choose(
     }
     judge(&request.password).map_err(|rules| rules.iter().for_each(|rule| violations.push("password", rule))).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use jobportal_domain::{CandidateId, NotificationId, User};
+    use mockall::Sequence;
+    use mockall::predicate::{always, eq};
+
+    use super::*;
+    use crate::fixtures::{
+        AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, candidate, dead_codes, email, hash_of, kept_code, now, sealed,
+        unverified, user, violations,
+    };
+    use crate::{Access, NewNotification, Notification, SealedCode};
+
+    const NEW: &str = "battery staple";
+
+    fn change(old_password: &str, password: &str, confirm_password: &str) -> ChangePassword {
+        let [old_password, password, confirm_password] =
+            [old_password, password, confirm_password].map(ToOwned::to_owned);
+        ChangePassword { old_password, password, confirm_password }
+    }
+
+    fn reset(email: &str, code: &str, password: &str, confirm_password: &str) -> ResetPassword {
+        let [email, code, password, confirm_password] =
+            [email, code, password, confirm_password].map(ToOwned::to_owned);
+        ResetPassword { email, code, password, confirm_password }
+    }
+
+    /// Expects the new password to be stored, the sessions but `kept` to end and the owner to be told.
+    fn expect_new_password(fixture: &mut AccountsFixture, kept: Option<&'static str>) {
+        fixture
+            .uow
+            .users
+            .expect_set_password()
+            .once()
+            .with(eq(CANDIDATE_USER), eq(hash_of(NEW)), eq(now()))
+            .returning(|_, _, _| Ok(()));
+        fixture
+            .uow
+            .sessions
+            .expect_delete_of_user()
+            .once()
+            .with(eq(CANDIDATE_USER), eq(kept.map(ToOwned::to_owned)))
+            .returning(|_, _| Ok(vec!["session-other".to_owned()]));
+        let mail =
+            NewNotification { recipient: user().email, content: Notification::PasswordChanged, created_at: now() };
+        fixture.uow.outbox.expect_enqueue().once().with(eq(mail)).returning(|_| Ok(NotificationId(1)));
+    }
+
+    #[test]
+    fn a_change_ends_the_other_sessions_and_tells_the_owner() {
+        let mut fixture = AccountsFixture::default();
+        fixture.expect_user(&user());
+        fixture.expect_hash();
+        expect_new_password(&mut fixture, Some("session-present"));
+        let (accounts, store) = fixture.wire();
+        let ended = accounts.change_password(&candidate(), &change(PASSWORD, NEW, NEW)).unwrap();
+        assert_eq!(ended, ["session-other"]);
+        assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true)]);
+    }
+
+    #[test]
+    fn a_change_reports_every_broken_rule_at_once_and_hashes_nothing() {
+        let mut fixture = AccountsFixture::default();
+        fixture.expect_user(&user());
+        let (accounts, store) = fixture.wire();
+        let broken = violations(accounts.change_password(&candidate(), &change("wrong", "ann@example.com", "other")));
+        assert_eq!(broken.of("old_password"), [OLD_PASSWORD_WRONG]);
+        assert_eq!(
+            broken.of("password"),
+            ["Password field does not match", "The password is too similar to the email."]
+        );
+        let broken =
+            violations(accounts.change_password(&candidate(), &change(PASSWORD, "01711111111", "01711111111")));
+        assert!(broken.of("password").contains(&"The password is too similar to the contract number.".to_owned()));
+        assert_eq!(store.transactions(), [(Access::Read, true); 2]);
+    }
+
+    #[test]
+    fn a_change_by_a_deleted_account_is_not_authenticated() {
+        let mut fixture = AccountsFixture::default();
+        fixture.uow.users.expect_find().returning(|_| Ok(None));
+        let (accounts, _) = fixture.wire();
+        let refused = accounts.change_password(&candidate(), &change(PASSWORD, NEW, NEW));
+        assert!(matches!(refused, Err(Error::Unauthenticated(_))));
+    }
+
+    #[test]
+    fn of_two_changes_with_one_old_password_only_the_first_counts() {
+        let mut fixture = AccountsFixture::default();
+        fixture.expect_hash();
+        let (mut order, users) = (Sequence::new(), &mut fixture.uow.users);
+        users.expect_find().once().in_sequence(&mut order).returning(|_| Ok(Some(user())));
+        users.expect_lock().once().in_sequence(&mut order).returning(|_| Ok(true));
+        let changed = User { password_hash: hash_of("changed meanwhile"), ..user() };
+        users.expect_find().once().in_sequence(&mut order).returning(move |_| Ok(Some(changed.clone())));
+        let (accounts, store) = fixture.wire();
+        let broken = violations(accounts.change_password(&candidate(), &change(PASSWORD, NEW, NEW)));
+        assert_eq!(broken, Violations::single("old_password", OLD_PASSWORD_WRONG));
+        assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, false)]);
+    }
+
+    #[test]
+    fn a_reset_code_goes_out_sealed_to_a_known_address_only() {
+        let mut fixture = AccountsFixture::default();
+        fixture.expect_user(&user());
+        fixture.uow.codes.expect_replace().once().with(eq(kept_code(CodePurpose::PasswordReset))).returning(|_| Ok(()));
+        let mail = NewNotification {
+            recipient: user().email,
+            content: Notification::PasswordReset { code: SealedCode(sealed(CODE)), valid_minutes: 10 },
+            created_at: now(),
+        };
+        fixture.uow.outbox.expect_enqueue().once().with(eq(mail)).returning(|_| Ok(NotificationId(1)));
+        let (accounts, store) = fixture.wire();
+        accounts.request_password_reset(&email("ann@example.com")).unwrap();
+        accounts.request_password_reset(&email("nobody@example.com")).unwrap();
+        assert_eq!(store.transactions(), [(Access::Write, true); 2]);
+    }
+
+    #[test]
+    fn a_reset_ends_all_sessions_and_tells_the_owner() {
+        let mut fixture = AccountsFixture::default();
+        fixture.expect_user(&user());
+        fixture
+            .uow
+            .codes
+            .expect_lock()
+            .with(eq(CANDIDATE_USER), eq(CodePurpose::PasswordReset))
+            .returning(|_, purpose| Ok(Some(kept_code(purpose))));
+        fixture.uow.codes.expect_update().once().withf(|code| code.consumed_at.is_some()).returning(|_| Ok(()));
+        fixture.expect_hash();
+        expect_new_password(&mut fixture, None);
+        let (accounts, store) = fixture.wire();
+        let ended = accounts.reset_password(&reset("Ann@example.com", CODE, NEW, NEW)).unwrap();
+        assert_eq!(ended, ["session-other"]);
+        assert_eq!(store.transactions(), [(Access::Write, true); 2]);
+    }
+
+    #[test]
+    fn a_reset_verifies_an_account_that_was_not_and_makes_its_profile() {
+        let mut fixture = AccountsFixture::default();
+        fixture.expect_user(&unverified());
+        fixture.uow.codes.expect_lock().returning(|_, purpose| Ok(Some(kept_code(purpose))));
+        fixture.uow.codes.expect_update().returning(|_| Ok(()));
+        fixture.expect_hash();
+        expect_new_password(&mut fixture, None);
+        let users = &mut fixture.uow.users;
+        users.expect_mark_verified().once().with(eq(CANDIDATE_USER), eq(now())).returning(|_, _| Ok(()));
+        fixture
+            .uow
+            .candidates
+            .expect_create()
+            .once()
+            .with(eq(CANDIDATE_USER), always())
+            .returning(|_, _| Ok(CandidateId(1)));
+        let (accounts, _) = fixture.wire();
+        accounts.reset_password(&reset("ann@example.com", CODE, NEW, NEW)).unwrap();
+    }
+
+    #[test]
+    fn a_reset_makes_no_second_profile_for_an_account_that_was_verified_meanwhile() {
+        let mut fixture = AccountsFixture::default();
+        fixture.uow.users.expect_find_by_email().returning(|_| Ok(Some(unverified())));
+        fixture.uow.users.expect_lock().returning(|_| Ok(true));
+        fixture.uow.users.expect_find().returning(|_| Ok(Some(user())));
+        fixture.uow.codes.expect_lock().returning(|_, purpose| Ok(Some(kept_code(purpose))));
+        fixture.uow.codes.expect_update().returning(|_| Ok(()));
+        fixture.expect_hash();
+        expect_new_password(&mut fixture, None);
+        let (accounts, _) = fixture.wire();
+        accounts.reset_password(&reset("ann@example.com", CODE, NEW, NEW)).unwrap();
+    }
+
+    #[test]
+    fn a_code_that_is_not_accepted_gets_one_answer_costs_a_try_and_no_hash() {
+        let one_answer = match rejected() {
+            Error::Invalid(violations) => violations,
+            other => panic!("{other:?}"),
+        };
+        let kept = dead_codes(CodePurpose::PasswordReset).map(|code| (code, CODE));
+        for (kept, typed) in kept.into_iter().chain([(kept_code(CodePurpose::PasswordReset), "654321")]) {
+            let mut fixture = AccountsFixture::default();
+            fixture.expect_user(&user());
+            fixture.uow.codes.expect_lock().returning(move |_, _| Ok(Some(kept.clone())));
+            fixture.uow.codes.expect_update().once().returning(|_| Ok(()));
+            let (accounts, store) = fixture.wire();
+            let broken = violations(accounts.reset_password(&reset("ann@example.com", typed, NEW, NEW)));
+            assert_eq!(broken, one_answer);
+            assert_eq!(store.transactions(), [(Access::Write, true)]);
+        }
+        for (address, typed) in [("nobody@example.com", CODE), ("no address", CODE), ("ann@example.com", "12345")] {
+            let mut fixture = AccountsFixture::default();
+            fixture.expect_user(&user());
+            let (accounts, _) = fixture.wire();
+            let broken = violations(accounts.reset_password(&reset(address, typed, NEW, NEW)));
+            assert_eq!(broken, one_answer, "{address} {typed}");
+        }
+    }
+
+    #[test]
+    fn a_new_password_that_is_refused_costs_no_try() {
+        let (accounts, store) = AccountsFixture::default().wire();
+        let broken = violations(accounts.reset_password(&reset("ann@example.com", CODE, "1234", "12345")));
+        assert_eq!(broken.of("password").len(), 4);
+        assert_eq!(store.transactions(), []);
+    }
+}

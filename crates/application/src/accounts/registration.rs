@@ -159,3 +159,6 @@ impl Accounts {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

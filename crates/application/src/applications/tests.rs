@@ -1,0 +1,339 @@
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use jobportal_domain::{DocumentKind, Money, NotificationId, Plan, PlanName, StoredDocument, Subscription};
+use mockall::Sequence;
+use mockall::predicate::{always, eq};
+
+use super::*;
+use crate::fixtures::{
+    CANDIDATE, CANDIDATE_USER, admin, application, candidate, candidate_profile, clock, deleted_job, employer,
+    employer_profile, job, new_document, now, other_employer, owned, page, page_of, parties, past_the_end, plan, store,
+    stored_document,
+};
+use crate::mocks::{MockStore, MockUnitOfWork};
+use crate::{Access, NewNotification, Notification};
+
+fn wire(uow: MockUnitOfWork) -> (Applications, Arc<MockStore>) {
+    let store = store(uow);
+    (Applications::new(store.clone(), clock()), store)
+}
+
+fn form() -> ApplicationForm {
+    ApplicationForm { expected_salary: Money::parse("75000").ok(), ..ApplicationForm::default() }
+}
+
+fn request() -> ApplyForJob {
+    ApplyForJob {
+        job_id: job().id,
+        job: Some(job().id.0),
+        candidate: Some(CANDIDATE.0),
+        form: form(),
+        resume: Some(new_document(DocumentKind::Resume)),
+    }
+}
+
+fn resume() -> StoredDocument {
+    stored_document(4, DocumentKind::Resume, CANDIDATE_USER)
+}
+
+/// The candidate, who has not applied yet, and `job`.
+fn with_job(job: Job) -> MockUnitOfWork {
+    let mut uow = MockUnitOfWork::default();
+    uow.candidates.expect_id_of_user().with(eq(CANDIDATE_USER)).returning(|_| Ok(Some(CANDIDATE)));
+    uow.jobs.expect_find().with(eq(job.id)).returning(move |_| Ok(Some(owned(job.clone()))));
+    uow.applications.expect_exists().with(eq(self::job().id), eq(CANDIDATE)).returning(|_, _| Ok(false));
+    uow
+}
+
+/// As [`with_job`], up to a stored application that still has to find its place in the quota of `limit`.
+fn stored(limit: u32, has_place: bool) -> MockUnitOfWork {
+    let mut uow = with_job(job());
+    uow.documents.expect_insert().returning(|_, _, _| Ok(resume()));
+    uow.applications.expect_insert().returning(|_| Ok(Some(application().id)));
+    uow.usage
+        .expect_take_application()
+        .once()
+        .with(eq(CANDIDATE_USER), eq(now().date_naive()), eq(limit))
+        .returning(move |_, _, _| Ok(has_place));
+    uow
+}
+
+fn plan_of(name: PlanName, limit: u32) -> Plan {
+    let mut plan = plan(1, name);
+    plan.terms.max_job_applications_per_day = limit;
+    plan
+}
+
+/// No active subscription, and a free plan that allows `limit` applications a day.
+fn expect_free_plan(uow: &mut MockUnitOfWork, limit: u32) {
+    uow.subscriptions.expect_active().with(eq(CANDIDATE_USER)).returning(|_| Ok(None));
+    uow.plans.expect_find_by_name().with(eq(PlanName::Free)).returning(move |name| Ok(Some(plan_of(name, limit))));
+}
+
+#[test]
+fn an_application_is_stored_counted_and_told_to_the_employer() {
+    let (mut uow, mut order) = (with_job(job()), Sequence::new());
+    uow.documents
+        .expect_insert()
+        .once()
+        .in_sequence(&mut order)
+        .with(eq(CANDIDATE_USER), eq(new_document(DocumentKind::Resume)), eq(now()))
+        .returning(|_, _, _| Ok(resume()));
+    let stored = NewApplication {
+        job_id: job().id,
+        candidate_id: CANDIDATE,
+        form: form(),
+        resume: Some(resume().id),
+        applied_at: now(),
+    };
+    uow.applications
+        .expect_insert()
+        .once()
+        .in_sequence(&mut order)
+        .with(eq(stored))
+        .returning(|_| Ok(Some(application().id)));
+    uow.usage
+        .expect_take_application()
+        .once()
+        .in_sequence(&mut order)
+        .with(eq(CANDIDATE_USER), eq(now().date_naive()), eq(1))
+        .returning(|_, _, _| Ok(true));
+    expect_free_plan(&mut uow, 1);
+    uow.applications.expect_parties().with(eq(application().id)).returning(|_| Ok(Some(parties())));
+    let mail = NewNotification {
+        recipient: parties().employer_email,
+        content: Notification::ApplicationReceived {
+            application_id: application().id.0,
+            job_id: job().id.0,
+            job_title: "Engineer".to_owned(),
+            candidate_name: Some("Ann".to_owned()),
+        },
+        created_at: now(),
+    };
+    uow.outbox.expect_enqueue().once().in_sequence(&mut order).with(eq(mail)).returning(|_| Ok(NotificationId(1)));
+    let (applications, store) = wire(uow);
+
+    let sent = applications.submit(&candidate(), &request()).unwrap();
+    let expected =
+        JobApplication { form: form(), resume: Some(resume()), applied_at: now(), updated_at: now(), ..application() };
+    assert_eq!(sent, Submission::Sent(expected));
+    assert_eq!(store.transactions(), [(Access::Write, true)]);
+}
+
+#[test]
+fn applying_is_for_candidates_who_act_for_themselves() {
+    let submit = |actor: &Actor, request: &ApplyForJob| wire(with_job(job())).0.submit(actor, request);
+    assert!(matches!(submit(&employer(), &request()), Err(Error::Forbidden(_))));
+    assert!(matches!(submit(&admin(), &request()), Err(Error::Forbidden(_))));
+    let another_job = ApplyForJob { job: Some(job().id.0 + 1), ..request() };
+    assert!(matches!(submit(&candidate(), &another_job), Err(Error::Forbidden(_))));
+    // The id of one's account is not that of one's profile.
+    let another_candidate = ApplyForJob { candidate: Some(CANDIDATE_USER.0), ..request() };
+    assert!(matches!(submit(&candidate(), &another_candidate), Err(Error::Forbidden(_))));
+}
+
+#[test]
+fn a_candidate_without_a_profile_does_not_apply() {
+    let mut uow = MockUnitOfWork::default();
+    uow.candidates.expect_id_of_user().returning(|_| Ok(None));
+    assert!(matches!(wire(uow).0.submit(&candidate(), &request()), Err(Error::NotFound(_))));
+}
+
+#[test]
+fn a_job_that_is_unknown_closed_or_deleted_takes_no_application() {
+    let mut unknown = MockUnitOfWork::default();
+    unknown.candidates.expect_id_of_user().returning(|_| Ok(Some(CANDIDATE)));
+    unknown.jobs.expect_find().returning(|_| Ok(None));
+    assert!(matches!(wire(unknown).0.submit(&candidate(), &request()), Err(Error::NotFound(_))));
+
+    let mut closed = job();
+    closed.posting.deadline = now();
+    for job in [closed, deleted_job()] {
+        let (applications, store) = wire(with_job(job));
+        assert!(matches!(applications.submit(&candidate(), &request()), Err(Error::Conflict(_))));
+        assert_eq!(store.transactions(), [(Access::Write, false)]);
+    }
+}
+
+#[test]
+fn applying_again_changes_nothing_even_after_the_deadline() {
+    let mut closed = job();
+    closed.posting.deadline = now();
+    for job in [job(), closed] {
+        let mut uow = with_job(job);
+        uow.applications = crate::mocks::MockApplicationRepository::new();
+        uow.applications.expect_exists().returning(|_, _| Ok(true));
+        assert_eq!(wire(uow).0.submit(&candidate(), &request()).unwrap(), Submission::AlreadyApplied);
+    }
+}
+
+#[test]
+fn the_second_of_two_that_apply_at_once_takes_no_quota_and_leaves_no_resume_behind() {
+    let mut uow = with_job(job());
+    uow.documents.expect_insert().once().returning(|_, _, _| Ok(resume()));
+    uow.applications.expect_insert().once().returning(|_| Ok(None));
+    uow.documents.expect_delete_unused().once().with(eq(resume().id)).returning(|_| Ok(true));
+    uow.usage.expect_take_application().never();
+    uow.outbox.expect_enqueue().never();
+    assert_eq!(wire(uow).0.submit(&candidate(), &request()).unwrap(), Submission::AlreadyApplied);
+}
+
+#[test]
+fn over_the_quota_the_application_is_undone_until_midnight_utc() {
+    let mut uow = stored(3, false);
+    expect_free_plan(&mut uow, 3);
+    uow.outbox.expect_enqueue().never();
+    let (applications, store) = wire(uow);
+    let Err(Error::LimitReached { message, retry_after }) = applications.submit(&candidate(), &request()) else {
+        panic!("the quota was not kept");
+    };
+    assert_eq!(message, QuotaExceeded { limit: 3 }.to_string());
+    assert_eq!(retry_after, Duration::from_secs(90 * 60));
+    assert_eq!(store.transactions(), [(Access::Write, false)]);
+}
+
+#[test]
+fn the_quota_is_that_of_the_active_plan_while_it_entitles() {
+    let subscribed = |ends_in: i64, auto_renew, limit| {
+        let mut uow = stored(limit, true);
+        let terms = plan_of(PlanName::Premium, 50).terms;
+        let started = now() - TimeDelta::days(30) + TimeDelta::minutes(ends_in);
+        let mut subscription = Subscription::start(CANDIDATE_USER, plan(2, terms.name).id, terms.duration, started);
+        subscription.auto_renew = auto_renew;
+        uow.subscriptions.expect_active().returning(move |_| Ok(Some((subscription.clone(), terms.clone()))));
+        uow.plans.expect_find_by_name().returning(|name| Ok(Some(plan_of(name, 2))));
+        uow.applications.expect_parties().returning(|_| Ok(None));
+        let sent = wire(uow).0.submit(&candidate(), &request()).unwrap();
+        assert!(matches!(sent, Submission::Sent(_)));
+    };
+    subscribed(1, false, 50);
+    // The period has ended: another one follows by itself, or the free plan holds.
+    subscribed(0, true, 50);
+    subscribed(0, false, 2);
+}
+
+#[test]
+fn a_portal_without_a_free_plan_is_a_defect_and_no_allowance() {
+    let mut uow = with_job(job());
+    uow.documents.expect_insert().returning(|_, _, _| Ok(resume()));
+    uow.applications.expect_insert().returning(|_| Ok(Some(application().id)));
+    uow.subscriptions.expect_active().returning(|_| Ok(None));
+    uow.plans.expect_find_by_name().returning(|_| Ok(None));
+    let (applications, store) = wire(uow);
+    assert!(matches!(applications.submit(&candidate(), &request()), Err(Error::Internal(_))));
+    assert_eq!(store.transactions(), [(Access::Write, false)]);
+}
+
+#[test]
+fn only_the_owner_sees_the_applications_to_a_job_deleted_or_not() {
+    let of_job = |actor: &Actor, job: Job| {
+        let mut uow = MockUnitOfWork::default();
+        uow.jobs.expect_find().returning(move |_| Ok(Some(owned(job.clone()))));
+        uow.applications.expect_list_by_job().returning(|_, _| {
+            Ok(page_of(vec![ReceivedApplication { application: application(), candidate: candidate_profile() }]))
+        });
+        wire(uow).0.of_job(actor, self::job().id, page())
+    };
+    for job in [job(), deleted_job()] {
+        let seen = of_job(&employer(), job.clone()).unwrap();
+        assert_eq!((seen.job, seen.applications.total), (job, 1));
+    }
+    assert!(matches!(of_job(&other_employer(), job()), Err(Error::NotFound(_))));
+    assert!(matches!(of_job(&candidate(), job()), Err(Error::Forbidden(_))));
+    assert!(matches!(of_job(&admin(), job()), Err(Error::Forbidden(_))));
+}
+
+#[test]
+fn a_job_or_page_of_applications_that_is_not_there_is_not_found() {
+    let mut uow = MockUnitOfWork::default();
+    uow.jobs.expect_find().once().returning(|_| Ok(None));
+    uow.jobs.expect_find().returning(|_| Ok(Some(owned(job()))));
+    uow.applications.expect_list_by_job().returning(|_, _| Ok(past_the_end()));
+    let (applications, _) = wire(uow);
+    assert!(matches!(applications.of_job(&employer(), JobId(404), page()), Err(Error::NotFound("Job not found."))));
+    let past = applications.of_job(&employer(), job().id, page());
+    assert!(matches!(past, Err(Error::NotFound("Invalid page."))));
+}
+
+#[test]
+fn candidates_list_their_own_applications() {
+    let mut uow = MockUnitOfWork::default();
+    uow.applications
+        .expect_list_by_candidate()
+        .with(eq(CANDIDATE_USER), always())
+        .returning(|_, _| Ok(page_of(vec![application()])));
+    let (applications, _) = wire(uow);
+    assert_eq!(applications.own(&candidate(), page()).unwrap().items, [application()]);
+    assert!(matches!(applications.own(&employer(), page()), Err(Error::Forbidden(_))));
+}
+
+#[test]
+fn only_the_owner_of_the_job_sees_an_application() {
+    let details = || ApplicationDetails {
+        application: application(),
+        job: JobWithEmployer { job: job(), employer: employer_profile() },
+        candidate: candidate_profile(),
+    };
+    let seen = |actor: &Actor, id| {
+        let mut uow = MockUnitOfWork::default();
+        uow.applications.expect_details().with(eq(application().id)).returning(move |_| Ok(Some(details())));
+        uow.applications.expect_details().returning(|_| Ok(None));
+        wire(uow).0.details(actor, id)
+    };
+    assert_eq!(seen(&employer(), application().id).unwrap(), details());
+    assert!(matches!(seen(&other_employer(), application().id), Err(Error::NotFound(_))));
+    assert!(matches!(seen(&employer(), ApplicationId(404)), Err(Error::NotFound(_))));
+    assert!(matches!(seen(&candidate(), application().id), Err(Error::Forbidden(_))));
+}
+
+/// The application, to a job of the employer.
+fn with_application() -> MockUnitOfWork {
+    let mut uow = MockUnitOfWork::default();
+    uow.applications
+        .expect_lock()
+        .with(eq(application().id))
+        .returning(|_| Ok(Some(OwnedApplication { application: application(), job_owner: employer().user_id })));
+    uow.applications.expect_lock().returning(|_| Ok(None));
+    uow
+}
+
+#[test]
+fn the_candidate_is_told_once_when_an_application_is_moved() {
+    let mut uow = with_application();
+    let moved = JobApplication { status: ApplicationStatus::Offered, updated_at: now(), ..application() };
+    uow.applications.expect_update_status().once().with(eq(moved.clone())).returning(|_| Ok(()));
+    uow.applications.expect_parties().with(eq(application().id)).returning(|_| Ok(Some(parties())));
+    let mail = NewNotification {
+        recipient: parties().candidate_email,
+        content: Notification::ApplicationStatusChanged {
+            application_id: application().id.0,
+            job_title: "Engineer".to_owned(),
+            company_name: "ACME".to_owned(),
+            status: "offered".to_owned(),
+        },
+        created_at: now(),
+    };
+    uow.outbox.expect_enqueue().once().with(eq(mail)).returning(|_| Ok(NotificationId(1)));
+    let (applications, store) = wire(uow);
+    let status = ApplicationStatus::Offered;
+    assert_eq!(applications.move_to(&employer(), application().id, status).unwrap(), moved);
+    assert_eq!(store.transactions(), [(Access::Write, true)]);
+}
+
+#[test]
+fn a_move_to_where_it_is_changes_and_tells_nothing() {
+    let mut uow = with_application();
+    uow.applications.expect_update_status().never();
+    uow.outbox.expect_enqueue().never();
+    let unchanged = wire(uow).0.move_to(&employer(), application().id, application().status);
+    assert_eq!(unchanged.unwrap(), application());
+}
+
+#[test]
+fn only_the_owner_of_the_job_moves_an_application() {
+    let moved = |actor: &Actor, id| wire(with_application()).0.move_to(actor, id, ApplicationStatus::Rejected);
+    assert!(matches!(moved(&other_employer(), application().id), Err(Error::NotFound(_))));
+    assert!(matches!(moved(&employer(), ApplicationId(404)), Err(Error::NotFound(_))));
+    assert!(matches!(moved(&candidate(), application().id), Err(Error::Forbidden(_))));
+}
