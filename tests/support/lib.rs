@@ -1,1 +1,3 @@
 //! Support library of the black-box suites.
+
+pub mod smtp;

@@ -21,7 +21,7 @@ mod vault;
 
 pub use password::{BcryptHasher, HasherError};
 pub use random::OsRandom;
-pub use secret::{DEVELOPMENT_SECRET, MIN_SECRET_BYTES, weakness};
+pub use secret::{MIN_SECRET_BYTES, weakness};
 pub use token::JwtTokens;
 pub use vault::ServerVault;
 

@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jobportal_application::{Mail, MailError, Mailer, Notification};
+use lettre::transport::smtp::{Error as SmtpError, PoolConfig};
+use lettre::{SmtpTransport, Transport};
+use url::Url;
+
+use crate::text::shorten;
+use crate::{Composer, MailerError};
+
+/// Replies that refuse the server's own sign-in, not the mail (RFC 4954 §6): a mail must survive a wrong password.
+const SIGN_IN_REFUSED: [u16; 5] = [530, 532, 534, 535, 538];
+
+/// Sends mail by SMTP, over a few connections that are kept open.
+///
+/// It drives lettre's blocking transport on blocking threads. The asynchronous one limits the time to connect alone, and
+/// when a send is given up midway it puts the connection back among the free ones, where the next mail would be read as
+/// the rest of the last.
+pub struct SmtpMailer {
+    composer: Composer,
+    transport: SmtpTransport,
+    timeout: Duration,
+}
+
+impl SmtpMailer {
+    /// A mailer to the server that `url` names (see [`from_url`](crate::from_url)). It does not connect before there is a
+    /// mail to send.
+    pub fn new(url: &str, from: &str, timeout: Duration) -> Result<Self, MailerError> {
+        let composer = Composer::new(from)?;
+        let parsed = Url::parse(url.trim()).map_err(|error| MailerError::Url(error.to_string()))?;
+        if parsed.host_str().is_none_or(str::is_empty) {
+            return Err(MailerError::Url("it has no host".to_owned()));
+        }
+        let tls = parsed.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
+        if !matches!(tls.as_deref(), None | Some("required" | "opportunistic")) {
+            return Err(MailerError::Url("tls has to be required or opportunistic".to_owned()));
+        }
+        if parsed.username().is_empty() != parsed.password().is_none() {
+            return Err(MailerError::Url("a user and a password go together".to_owned()));
+        }
+        if parsed.scheme() == "smtp" && parsed.password().is_some() && tls.as_deref() != Some("required") {
+            tracing::warn!("mail.url lets the password be sent in the clear; add ?tls=required");
+        }
+        let transport = SmtpTransport::from_url(parsed.as_str())
+            .map_err(|error| MailerError::Url(error.to_string()))?
+            .timeout(Some(timeout))
+            .pool_config(PoolConfig::new())
+            .build();
+        Ok(Self { composer, transport, timeout })
+    }
+}
+
+impl Drop for SmtpMailer {
+    /// Takes leave of the server on a thread of its own: it waits for an answer, and whoever drops a mailer may not.
+    fn drop(&mut self) {
+        let transport = self.transport.clone();
+        let leaving = std::thread::Builder::new().spawn(move || transport.shutdown());
+        if let Err(error) = leaving {
+            tracing::warn!(%error, "connections to the mail server are left open");
+        }
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let message = self.composer.compose(mail)?.message;
+        let transport = self.transport.clone();
+        let sending = tokio::task::spawn_blocking(move || transport.send(&message));
+        match tokio::time::timeout(self.timeout, sending).await {
+            Ok(Ok(Ok(_))) => Ok(()),
+            Ok(Ok(Err(error))) => Err(failure(&error, mail)),
+            Ok(Err(_)) => Err(MailError::Unavailable("the mailer failed".to_owned())),
+            Err(_) => Err(MailError::Unavailable("the mail server did not answer in time".to_owned())),
+        }
+    }
+}
+
+fn failure(error: &SmtpError, mail: &Mail) -> MailError {
+    let reason = reason(&error.to_string(), mail);
+    match error.status().map(u16::from) {
+        Some(status) if error.is_permanent() && !SIGN_IN_REFUSED.contains(&status) => MailError::Refused(reason),
+        _ => MailError::Unavailable(reason),
+    }
+}
+
+/// The words of a server, which may quote the mail.
+fn reason(words: &str, mail: &Mail) -> String {
+    let words = match &mail.content {
+        Notification::Welcome { code, .. } | Notification::PasswordReset { code, .. } => {
+            words.replace(code.expose(), "…")
+        }
+        _ => words.to_owned(),
+    };
+    shorten(&words, 300)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::tests::{mail, welcome};
+
+    #[test]
+    fn a_server_that_quotes_the_mail_does_not_reveal_its_code() {
+        let words = "permanent error (554): looks like spam:\r\n012345\r\nIt is good for";
+        assert_eq!(reason(words, &mail(welcome())), "permanent error (554): looks like spam: … It is good for");
+    }
+}

@@ -1,0 +1,67 @@
+use askama::Template;
+use jobportal_application::Notification;
+use jobportal_domain::Code;
+
+/// The most characters that are shown of a name or title.
+const SHOWN: usize = 80;
+
+/// The plain text of a mail.
+#[derive(Template)]
+#[template(path = "mail.txt")]
+pub(crate) struct TextBody<'a> {
+    pub(crate) content: &'a Notification<Code>,
+}
+
+/// The HTML of a mail.
+#[derive(Template)]
+#[template(path = "mail.html")]
+pub(crate) struct HtmlBody<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) content: &'a Notification<Code>,
+}
+
+/// The subject of a mail; `None` for a kind that has no template.
+pub(crate) fn subject(content: &Notification<Code>) -> Option<String> {
+    Some(match content {
+        Notification::Welcome { .. } => "Welcome to the job portal: your verification code".to_owned(),
+        Notification::PasswordReset { .. } => "Your code for a new password".to_owned(),
+        Notification::PasswordChanged => "Your password was changed".to_owned(),
+        Notification::ApplicationReceived { job_title, .. } => format!("New application: {}", one_line(job_title)),
+        Notification::ApplicationStatusChanged { job_title, .. } => {
+            format!("Your application: {}", one_line(job_title))
+        }
+        Notification::SubscriptionExpired { plan } => format!("Your subscription has ended: {}", one_line(plan)),
+        _ => return None,
+    })
+}
+
+/// What a user wrote, as one short line.
+pub(crate) fn one_line(text: &str) -> String {
+    shorten(text, SHOWN)
+}
+
+/// A foreign text as one line of so many characters: line breaks and control characters would forge headers and paragraphs,
+/// and marks that turn the direction of writing would disguise what follows.
+pub(crate) fn shorten(text: &str, max: usize) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let words: Vec<_> =
+        text.split(|c: char| c.is_whitespace() || c.is_control() || turns(c)).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default().trim_end()),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_users_wrote_is_one_short_line() {
+        assert_eq!(one_line(" Rust\r\nBcc: x@y.example\0\t\u{202e}dev\u{2028} "), "Rust Bcc: x@y.example dev");
+        assert_eq!(one_line(&"ä".repeat(80)), "ä".repeat(80));
+        assert_eq!(one_line(&"ä".repeat(81)), format!("{}…", "ä".repeat(80)));
+        assert_eq!(one_line("\r\n"), "");
+    }
+}
