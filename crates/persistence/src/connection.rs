@@ -1,0 +1,215 @@
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use diesel::r2d2::R2D2Connection;
+use diesel::{PgConnection, SqliteConnection};
+use jobportal_application::Access;
+
+use crate::error::{OpenError, without_secrets};
+
+/// A connection to either database.
+pub(crate) enum AnyConnection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// Where a database is, by the scheme of its address.
+#[derive(Clone)]
+pub(crate) enum Address {
+    Sqlite(String),
+    Postgres(String),
+}
+
+impl Address {
+    pub(crate) fn parse(url: &str) -> Result<Self, OpenError> {
+        let (scheme, rest) = url.split_once(':').unwrap_or_default();
+        match scheme {
+            "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
+                // Each connection would have a database of its own.
+                "" | ":memory:" => Err(OpenError::NoFile),
+                path => Ok(Self::Sqlite(path.to_owned())),
+            },
+            "postgres" | "postgresql" => Ok(Self::Postgres(url.to_owned())),
+            _ => Err(OpenError::UnknownScheme),
+        }
+    }
+
+    /// Opens a connection; `patience` is how long the network, or another writer of a SQLite file, may take.
+    pub(crate) fn connect(&self, patience: Duration) -> Result<AnyConnection, OpenError> {
+        match self {
+            Self::Sqlite(path) => open_file(path, patience).map(AnyConnection::Sqlite),
+            Self::Postgres(url) => {
+                let url = with_parameters(url, patience);
+                PgConnection::establish(&url)
+                    .map(AnyConnection::Postgres)
+                    .map_err(|error| OpenError::Unreachable(without_secrets(&url, &error.to_string())))
+            }
+        }
+    }
+
+    pub(crate) const fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+}
+
+fn open_file(path: &str, patience: Duration) -> Result<SqliteConnection, OpenError> {
+    if let Some(directory) = Path::new(path).parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        fs::create_dir_all(directory)
+            .map_err(|source| OpenError::Directory { path: directory.to_path_buf(), source })?;
+    }
+    let failed = |cause: String| OpenError::File { path: path.into(), cause };
+    let mut connection = SqliteConnection::establish(path).map_err(|error| failed(error.to_string()))?;
+    // The timeout comes first: the others may have to wait for another process.
+    let settings = format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
+        patience.as_millis()
+    );
+    connection.batch_execute(&settings).map_err(|error| failed(error.to_string()))?;
+    Ok(connection)
+}
+
+/// Adds what the operator left out: the name that the server shows, and an end to waiting for it.
+fn with_parameters(url: &str, patience: Duration) -> String {
+    let mut url = url.to_owned();
+    // libpq takes one second for "at once".
+    let seconds = patience.as_secs().max(2).to_string();
+    for (name, value) in [("fallback_application_name", "jobportal"), ("connect_timeout", seconds.as_str())] {
+        if !url.contains(name) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url = format!("{url}{separator}{name}={value}");
+        }
+    }
+    url
+}
+
+impl AnyConnection {
+    pub(crate) fn begin(&mut self, access: Access) -> QueryResult<()> {
+        match (self, access) {
+            (Self::Sqlite(c), Access::Read) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN"),
+            // A transaction that reads first can't become a writer once another one wrote, however long it waits.
+            (Self::Sqlite(c), Access::Write) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
+            (Self::Postgres(c), Access::Read) => {
+                AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            }
+            (Self::Postgres(c), Access::Write) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN"),
+        }
+    }
+
+    pub(crate) fn commit(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(c) => AnsiTransactionManager::commit_transaction(c),
+            Self::Postgres(c) => AnsiTransactionManager::commit_transaction(c),
+        }
+    }
+
+    pub(crate) fn rollback(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(c) => AnsiTransactionManager::rollback_transaction(c),
+            Self::Postgres(c) => AnsiTransactionManager::rollback_transaction(c),
+        }
+    }
+
+    /// Whether the connection is lost, or its transaction could not be ended.
+    pub(crate) fn is_broken(&mut self) -> bool {
+        match self {
+            Self::Sqlite(c) => c.is_broken(),
+            Self::Postgres(c) => c.is_broken(),
+        }
+    }
+
+    pub(crate) fn ping(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(c) => c.ping(),
+            Self::Postgres(c) => c.ping(),
+        }
+    }
+}
+
+/// Opens connections for the pool and judges them.
+///
+/// A connection is not tried out each time it is taken, which would cost a round trip. But once one is found broken, all that
+/// were opened before are suspect (the server has restarted), and each of them is tried out when it is taken next.
+pub(crate) struct Manager {
+    address: Address,
+    patience: Duration,
+    losses: Arc<AtomicU64>,
+}
+
+/// A connection of the pool, and how many connections were lost before it was last known to work.
+pub(crate) struct Pooled {
+    pub(crate) connection: AnyConnection,
+    losses: u64,
+}
+
+impl Manager {
+    pub(crate) fn new(address: Address, patience: Duration, losses: Arc<AtomicU64>) -> Self {
+        Self { address, patience, losses }
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = OpenError;
+
+    fn connect(&self) -> Result<Pooled, OpenError> {
+        let losses = self.losses.load(Ordering::Relaxed);
+        Ok(Pooled { connection: self.address.connect(self.patience)?, losses })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), OpenError> {
+        let losses = self.losses.load(Ordering::Relaxed);
+        if pooled.losses != losses {
+            pooled.connection.ping().map_err(|error| OpenError::Unreachable(error.to_string()))?;
+            pooled.losses = losses;
+        }
+        Ok(())
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        // Work that panics leaves its transaction open; it must not meet the next one.
+        std::thread::panicking() || pooled.connection.is_broken()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_picks_the_database() {
+        for (url, path) in [
+            ("sqlite://data/portal.db", "data/portal.db"),
+            ("sqlite:///var/portal.db", "/var/portal.db"),
+            ("sqlite:portal.db", "portal.db"),
+        ] {
+            assert!(matches!(Address::parse(url), Ok(Address::Sqlite(p)) if p == path), "{url}");
+        }
+        for url in ["postgres://u:p@host/db", "postgresql:///db?host=/run"] {
+            assert!(matches!(Address::parse(url), Ok(Address::Postgres(p)) if p == url), "{url}");
+        }
+        for url in ["", "portal.db", "mysql://host/db", "Postgres ://x"] {
+            assert!(matches!(Address::parse(url), Err(OpenError::UnknownScheme)), "{url}");
+        }
+        for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite://:memory:"] {
+            assert!(matches!(Address::parse(url), Err(OpenError::NoFile)), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_keeps_what_the_operator_chose() {
+        let patience = Duration::from_millis(10);
+        assert_eq!(
+            with_parameters("postgres://host/db", patience),
+            "postgres://host/db?fallback_application_name=jobportal&connect_timeout=2"
+        );
+        assert_eq!(
+            with_parameters("postgres://host/db?connect_timeout=9", patience),
+            "postgres://host/db?connect_timeout=9&fallback_application_name=jobportal"
+        );
+    }
+}
