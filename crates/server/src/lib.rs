@@ -1,1 +1,28 @@
-//! The job portal: one binary that serves the API, delivers mail and runs periodic jobs
+//! The job portal in one binary: it serves the API, delivers mail and runs periodic tasks.
+//!
+//! This crate wires the others together and decides nothing that is not about one process: which settings there are
+//! ([`Settings`]), which parts are made of them ([`Application`]), how they end ([`Shutdown`]), and which commands an operator
+//! has ([`cli`]). Rules live in the domain, SQL in persistence, wire formats in http.
+
+mod application;
+mod check;
+pub mod cli;
+mod composition;
+mod error;
+mod logging;
+mod seed;
+mod settings;
+mod shutdown;
+mod worker;
+
+pub use application::Application;
+pub use check::{Problem, installation, safety};
+pub use composition::Overrides;
+pub use error::StartError;
+pub use seed::{PlanError, SeedPlan, Seeded, Seeding};
+pub use settings::{
+    AccountsSettings, AuthSettings, DatabaseSettings, Directory, Environment, FilesSettings, LimitsSettings, LogFormat,
+    LogSettings, MailSettings, PrivacySettings, Profile, Secret, ServerSettings, Settings, SettingsError,
+    WorkerSettings, environment,
+};
+pub use shutdown::Shutdown;

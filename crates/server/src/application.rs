@@ -1,0 +1,151 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{HttpServer, web};
+use jobportal_application::{Applications, Candidates, Documents, Employers, Jobs, Subscriptions};
+use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist};
+use jobportal_files::LocalFiles;
+use jobportal_http::{App, Drain, Executor, HttpSettings};
+
+use crate::composition::{Core, Overrides};
+use crate::error::StartError;
+use crate::settings::Settings;
+use crate::shutdown::Shutdown;
+use crate::worker::Worker;
+
+/// How many requests that hash a password may wait for a thread; each takes a third of a second.
+const HASHING_QUEUE: usize = 64;
+
+/// How long, at most, to wait for work that was accepted before the end was asked for.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The portal in one process: the API, and the worker if the settings say so.
+pub struct Application {
+    server: Server,
+    address: SocketAddr,
+    worker: Option<Worker>,
+    drains: Vec<Drain>,
+    shutdown: Shutdown,
+}
+
+impl Application {
+    /// Opens everything and listens; requests are answered from [`Self::run`] on.
+    pub fn build(settings: Settings) -> Result<Self, StartError> {
+        Self::build_with(settings, Overrides::default())
+    }
+
+    /// The same with some parts replaced.
+    pub fn build_with(settings: Settings, overrides: Overrides) -> Result<Self, StartError> {
+        let pool_size = settings.database.pool_size;
+        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let connections = u32::from(pool_size + Worker::THREADS) + u32::try_from(cores).unwrap_or(1);
+        let files = Arc::new(LocalFiles::open(&settings.files.dir).map_err(StartError::Files)?);
+        let core = Core::open(settings, connections, overrides)?;
+        let settings = &core.settings;
+
+        let queue = usize::try_from(settings.database.queue).unwrap_or(usize::MAX);
+        let (database, database_drain) = Executor::start("database", usize::from(pool_size), queue)?;
+        let (hashing, hashing_drain) = Executor::start("hashing", cores, HASHING_QUEUE)?;
+        let mut drains = vec![database_drain, hashing_drain];
+        let worker = if settings.worker.enabled {
+            let (worker, drain) = core.worker()?;
+            drains.push(drain);
+            Some(worker)
+        } else {
+            None
+        };
+
+        let (store, clock) = (&core.store, &core.clock);
+        let app = web::Data::new(App {
+            accounts: core.accounts(),
+            candidates: Candidates::new(store.clone(), clock.clone(), core.directory()),
+            employers: Employers::new(store.clone(), clock.clone()),
+            documents: Documents::new(store.clone(), core.random.clone()),
+            jobs: Jobs::new(store.clone(), clock.clone()),
+            applications: Applications::new(store.clone(), clock.clone()),
+            subscriptions: Subscriptions::new(store.clone(), clock.clone()),
+            tokens: core.tokens.clone(),
+            clock: clock.clone(),
+            denylist: Arc::new(MemorySessionDenylist::new()),
+            limiter: if settings.limits.enabled { Some(Arc::new(MemoryRateLimiter::new())) } else { None },
+            files,
+            store: store.clone(),
+            database,
+            hashing,
+            settings: HttpSettings {
+                expose_otp: settings.accounts.expose_otp,
+                public_url: settings.server.public_url.clone(),
+                access_lifetime: settings.auth.access_lifetime,
+            },
+        });
+        let (server, address) = listen(settings, cores, app)?;
+        Ok(Self { server, address, worker, drains, shutdown: Shutdown::new() })
+    }
+
+    /// The port that the API listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The address that the API listens on; the first one, where a name stands for several.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends [`Self::run`] from anywhere.
+    pub fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Answers requests and works until the end is asked for, then finishes what was accepted.
+    pub async fn run(self) -> Result<(), StartError> {
+        let Self { server, worker, drains, shutdown, .. } = self;
+        let worker = worker.map(|worker| tokio::spawn(worker.run(shutdown.clone())));
+        let handle = server.handle();
+        let stop = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move {
+                shutdown.requested().await;
+                handle.stop(true).await;
+            }
+        });
+        let outcome = server.await;
+        shutdown.request();
+        // Both end by themselves now; a panic in them has been logged.
+        let _ = stop.await;
+        if let Some(worker) = worker {
+            let _ = worker.await;
+        }
+        drain(drains).await;
+        Ok(outcome?)
+    }
+}
+
+/// Waits for the last jobs; the parts that hand them out are gone.
+pub(crate) async fn drain(drains: Vec<Drain>) {
+    let done = tokio::task::spawn_blocking(|| drains.into_iter().for_each(Drain::wait));
+    if tokio::time::timeout(DRAIN_TIMEOUT, done).await.is_err() {
+        tracing::warn!("some work was not finished in time");
+    }
+}
+
+fn listen(settings: &Settings, cores: usize, app: web::Data<App>) -> Result<(Server, SocketAddr), StartError> {
+    let workers = match settings.server.workers {
+        0 => cores,
+        workers => usize::from(workers),
+    };
+    let address = &settings.server.listen;
+    let failed = |error| StartError::Listen { address: address.clone(), error };
+    let server = HttpServer::new(move || actix_web::App::new().configure(jobportal_http::configure(app.clone())))
+        .workers(workers)
+        .shutdown_timeout(settings.server.shutdown_timeout.as_secs())
+        .disable_signals()
+        .bind(address)
+        .map_err(failed)?;
+    let bound = server.addrs().first().copied();
+    let bound = bound.ok_or_else(|| failed(std::io::Error::other("the name stands for no address")))?;
+    Ok((server.run(), bound))
+}

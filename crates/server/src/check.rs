@@ -1,0 +1,176 @@
+use std::fmt;
+
+use jobportal_files::LocalFiles;
+use jobportal_notification::{from_url, is_for_development};
+use jobportal_persistence::Migrator;
+use jobportal_security::weakness;
+
+use crate::settings::{Profile, Settings, variable, without_secrets};
+
+/// The least cost of a password's hash that is called safe today (OWASP).
+const MIN_PRODUCTION_COST: u32 = 10;
+
+/// A setting that has to be changed before the portal can work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which one.
+    pub setting: &'static str,
+    /// What is wrong with it, in words that follow its name.
+    pub problem: String,
+}
+
+impl Problem {
+    fn new(setting: &'static str, problem: impl Into<String>) -> Self {
+        Self { setting, problem: problem.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ({}) {}", self.setting, variable(self.setting), self.problem)
+    }
+}
+
+/// Problems on a line each.
+pub(crate) fn list(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    format!("\n  {}", lines.join("\n  "))
+}
+
+/// What must not be so where real people's data is kept. Nothing in the development profile.
+pub fn safety(settings: &Settings) -> Vec<Problem> {
+    if settings.profile == Profile::Development {
+        return Vec::new();
+    }
+    let mut problems = Vec::new();
+    match settings.auth.jwt_secret.expose() {
+        "" => problems.push(Problem::new("auth.jwt_secret", "is not set; make one with: openssl rand -base64 48")),
+        secret => problems.extend(weakness(secret).map(|weakness| {
+            Problem::new("auth.jwt_secret", format!("{weakness}; make one with: openssl rand -base64 48"))
+        })),
+    }
+    if settings.auth.bcrypt_cost < MIN_PRODUCTION_COST {
+        problems.push(Problem::new("auth.bcrypt_cost", format!("must be {MIN_PRODUCTION_COST} or more")));
+    }
+    if settings.accounts.expose_otp {
+        problems.push(Problem::new("accounts.expose_otp", "must be off: it gives codes to whoever asks"));
+    }
+    if settings.mail.url.expose().is_empty() {
+        problems.push(Problem::new(
+            "mail.url",
+            "is not set; name the mail server, such as smtp://mail.example.com:587?tls=required",
+        ));
+    } else if is_for_development(settings.mail.url.expose()) {
+        problems.push(Problem::new(
+            "mail.url",
+            "names a mailer for development; name a mail server with smtp:// or smtps://",
+        ));
+    }
+    if settings.mail.from.is_empty() {
+        problems
+            .push(Problem::new("mail.from", "is not set; name the sender, such as Job Portal <no-reply@example.com>"));
+    }
+    if settings.mail.print {
+        problems.push(Problem::new("mail.print", "must be off: it writes codes to the log"));
+    }
+    problems
+}
+
+/// Everything that would keep the portal from working, found without starting it.
+pub fn installation(settings: &Settings) -> Vec<Problem> {
+    let mut problems = safety(settings);
+    problems.extend(database(settings));
+    if let Err(error) = LocalFiles::open(&settings.files.dir) {
+        problems.push(Problem::new("files.dir", format!("can't be used: {error}")));
+    }
+    let mail = &settings.mail;
+    let is_reported = problems.iter().any(|problem| problem.setting.starts_with("mail."));
+    if !is_reported && let Err(error) = from_url(mail.url.expose(), &mail.from, false, mail.timeout) {
+        problems.push(Problem::new("mail.url", format!("can't be used: {error}")));
+    }
+    problems
+}
+
+fn database(settings: &Settings) -> Option<Problem> {
+    let url = settings.database.url.expose();
+    let failed = |error: &dyn fmt::Display| {
+        Some(Problem::new("database.url", format!("names {}, which can't be used: {error}", without_secrets(url))))
+    };
+    let mut migrator = match Migrator::connect(url) {
+        Ok(migrator) => migrator,
+        Err(error) => return failed(&error),
+    };
+    let states = match migrator.status() {
+        Ok(states) => states,
+        Err(error) => return failed(&error),
+    };
+    let pending: Vec<_> = states.into_iter().filter(|state| !state.applied).map(|state| state.name).collect();
+    (!pending.is_empty()).then(|| {
+        let pending = pending.join(", ");
+        Problem::new("database.url", format!("names a database that lacks {pending}; run `jobportal migrate up`"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAFE: &[(&str, &str)] = &[
+        ("auth.jwt_secret", "mFz3Q0xV1rT8cKp6WnJd5Ls9Yh2Gb7Ea"),
+        ("accounts.expose_otp", "false"),
+        ("mail.url", "smtps://mail.example.com"),
+        ("mail.print", "false"),
+    ];
+
+    fn production(overrides: &[(&str, &str)]) -> Settings {
+        let settings = Settings::load_from(&[SAFE, overrides].concat()).unwrap();
+        Settings { profile: Profile::Production, ..settings }
+    }
+
+    #[test]
+    fn production_refuses_each_unsafe_setting_by_its_name() {
+        assert_eq!(safety(&production(&[])), []);
+        for (name, value) in [
+            ("auth.jwt_secret", ""),
+            ("auth.jwt_secret", "short"),
+            ("auth.jwt_secret", "development-only: known to everyone who reads the source"),
+            ("auth.bcrypt_cost", "4"),
+            ("accounts.expose_otp", "true"),
+            ("mail.url", ""),
+            ("mail.url", "file:var/mail"),
+            ("mail.url", "log:"),
+            ("mail.from", ""),
+            ("mail.print", "true"),
+        ] {
+            let problems = safety(&production(&[(name, value)]));
+            assert_eq!(problems.iter().map(|problem| problem.setting).collect::<Vec<_>>(), [name], "{value}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_and_in_no_other_profile() {
+        let development = Settings::load_from(&[]).unwrap();
+        assert_eq!(safety(&development), []);
+        let problems = safety(&Settings { profile: Profile::Production, ..development });
+        let settings: Vec<_> = problems.iter().map(|problem| problem.setting).collect();
+        assert_eq!(settings, ["auth.jwt_secret", "accounts.expose_otp", "mail.url", "mail.print"]);
+        assert!(problems.iter().all(|problem| problem.to_string().contains("JOBPORTAL_")));
+    }
+
+    #[test]
+    fn an_installation_that_can_not_work_is_told_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let below_a_file = file.join("x").display().to_string();
+        let settings = Settings::load_from(&[
+            ("database.url", &format!("sqlite://{}", dir.path().join("portal.db").display())),
+            ("files.dir", &below_a_file),
+            ("mail.url", "smtp://"),
+        ]);
+        let problems = installation(&settings.unwrap());
+        let settings: Vec<_> = problems.iter().map(|problem| problem.setting).collect();
+        assert_eq!(settings, ["database.url", "files.dir", "mail.url"]);
+        assert!(problems[0].problem.contains("migrate up"), "{}", problems[0]);
+    }
+}

@@ -1,0 +1,21 @@
+use super::Outcome;
+use crate::application::drain;
+use crate::composition::{Core, Overrides};
+use crate::error::StartError;
+use crate::settings::Settings;
+use crate::shutdown::Shutdown;
+use crate::worker::Worker;
+
+pub(super) fn run(settings: Settings) -> Outcome {
+    let core = Core::open(settings, Worker::THREADS.into(), Overrides::default())?;
+    let (worker, threads) = core.worker()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::System)?;
+    runtime.block_on(async {
+        let shutdown = Shutdown::new();
+        tokio::spawn(shutdown.clone().on_signal());
+        tracing::info!("delivering mail and running periodic tasks");
+        worker.run(shutdown).await;
+        drain(vec![threads]).await;
+    });
+    Ok(())
+}

@@ -1,0 +1,146 @@
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use jobportal_application::{
+    AccountSettings, Accounts, Clock, Directory, Mailer, PasswordHasher, RandomSource, Store, SystemClock, Vault,
+};
+use jobportal_domain::CodePolicy;
+use jobportal_http::{Drain, Executor};
+use jobportal_notification::from_url;
+use jobportal_persistence::{DatabaseSettings, DieselStore, Migrator};
+use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault};
+
+use crate::check::safety;
+use crate::error::StartError;
+use crate::settings::{self, Settings, time_delta, without_secrets};
+use crate::worker::Worker;
+
+/// How long a job waits for a connection. There are as many as threads, so this is how long a database may take to answer again.
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Who makes access tokens, and whom they are for.
+const ISSUER: &str = "jobportal";
+
+/// How many outcomes of mails may wait to be recorded.
+const WORKER_QUEUE: usize = 64;
+
+/// What a test puts in the place of the real thing.
+#[derive(Clone, Default)]
+pub struct Overrides {
+    /// Tells the time.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// Draws codes, tokens and names.
+    pub random: Option<Arc<dyn RandomSource>>,
+    /// Sends mail.
+    pub mailer: Option<Arc<dyn Mailer>>,
+}
+
+/// The parts that every command works with.
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) tokens: Arc<JwtTokens>,
+    pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn RandomSource>,
+    mailer: Option<Arc<dyn Mailer>>,
+}
+
+impl Core {
+    /// Checks the settings, brings the database up to date or sees that it is, and opens it with so many connections.
+    pub(crate) fn open(settings: Settings, connections: u32, overrides: Overrides) -> Result<Self, StartError> {
+        let problems = safety(&settings);
+        if !problems.is_empty() {
+            return Err(StartError::Unsafe(problems));
+        }
+        let cost = settings.auth.bcrypt_cost;
+        // A hasher begins with a hash, which takes as long as opening the database does.
+        let (hasher, store) = thread::scope(|scope| {
+            let hasher = scope.spawn(|| BcryptHasher::new(cost));
+            let store = open_database(&settings, connections);
+            (hasher.join(), store)
+        });
+        let hasher = hasher.map_err(|_| std::io::Error::other("a thread panicked"))??;
+        let secret = settings.auth.jwt_secret.expose();
+        Ok(Self {
+            store: store?,
+            hasher: Arc::new(hasher),
+            tokens: Arc::new(JwtTokens::new(secret, ISSUER, ISSUER)),
+            vault: Arc::new(ServerVault::new(secret).map_err(StartError::Keys)?),
+            clock: overrides.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            random: overrides.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            mailer: overrides.mailer,
+            settings,
+        })
+    }
+
+    pub(crate) fn accounts(&self) -> Accounts {
+        Accounts {
+            store: self.store.clone(),
+            hasher: self.hasher.clone(),
+            tokens: self.tokens.clone(),
+            random: self.random.clone(),
+            vault: self.vault.clone(),
+            clock: self.clock.clone(),
+            settings: AccountSettings {
+                codes: CodePolicy {
+                    lifetime: time_delta(self.settings.accounts.otp_lifetime),
+                    max_attempts: self.settings.accounts.otp_max_attempts,
+                },
+                access_lifetime: time_delta(self.settings.auth.access_lifetime),
+                session_lifetime: time_delta(self.settings.auth.session_lifetime),
+                directory: self.directory(),
+            },
+        }
+    }
+
+    pub(crate) fn directory(&self) -> Directory {
+        match self.settings.privacy.directory {
+            settings::Directory::Open => Directory::Open,
+            settings::Directory::Restricted => Directory::Restricted,
+        }
+    }
+
+    /// A worker, and the threads it works on.
+    pub(crate) fn worker(&self) -> Result<(Worker, Drain), StartError> {
+        let mail = &self.settings.mail;
+        let mailer = match &self.mailer {
+            Some(mailer) => mailer.clone(),
+            None => from_url(mail.url.expose(), &mail.from, mail.print, mail.timeout)?,
+        };
+        let (lane, drain) = Executor::start("worker", usize::from(Worker::THREADS), WORKER_QUEUE)?;
+        let worker = Worker {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            clock: self.clock.clone(),
+            mailer,
+            lane,
+            settings: self.settings.clone(),
+        };
+        Ok((worker, drain))
+    }
+}
+
+fn open_database(settings: &Settings, connections: u32) -> Result<Arc<dyn Store>, StartError> {
+    let url = settings.database.url.expose();
+    let unopened = |error| StartError::Database { url: without_secrets(url), error };
+    migrate(&mut Migrator::connect(url).map_err(unopened)?, settings)?;
+    let settings = DatabaseSettings { url: url.to_owned(), pool_size: connections, checkout_timeout: CHECKOUT_TIMEOUT };
+    Ok(Arc::new(DieselStore::open(&settings).map_err(unopened)?))
+}
+
+/// Brings the database up to date, or sees that it is, as the settings say.
+fn migrate(migrator: &mut Migrator, settings: &Settings) -> Result<(), StartError> {
+    let failed = |error| StartError::Migration { url: without_secrets(settings.database.url.expose()), error };
+    if settings.database.migrate_on_start {
+        for name in migrator.up().map_err(failed)? {
+            tracing::info!(name, "migrated");
+        }
+        return Ok(());
+    }
+    let states = migrator.status().map_err(failed)?;
+    let pending: Vec<_> = states.into_iter().filter(|state| !state.applied).map(|state| state.name).collect();
+    if pending.is_empty() { Ok(()) } else { Err(StartError::Pending(pending)) }
+}

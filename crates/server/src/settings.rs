@@ -1,0 +1,266 @@
+mod layers;
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Deserializer};
+
+pub(crate) use layers::variable;
+pub use layers::{Environment, SettingsError, environment};
+
+/// What the installation is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// A developer's machine: convenient.
+    #[default]
+    Development,
+    /// Real people's data: safe.
+    Production,
+}
+
+/// A value that must not be shown. `Debug` does not.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Everything an operator can choose. `config/default.toml` says what each setting means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml documents each setting, once")]
+pub struct Settings {
+    #[serde(skip)]
+    pub profile: Profile,
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub files: FilesSettings,
+    pub auth: AuthSettings,
+    pub accounts: AccountsSettings,
+    pub privacy: PrivacySettings,
+    pub mail: MailSettings,
+    pub limits: LimitsSettings,
+    pub worker: WorkerSettings,
+    pub log: LogSettings,
+}
+
+#[expect(missing_docs, reason = "config/default.toml documents each setting, once")]
+mod sections {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use serde::Deserialize;
+
+    use super::{Secret, choice, duration, unless_empty};
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct ServerSettings {
+        pub listen: String,
+        #[serde(deserialize_with = "unless_empty")]
+        pub public_url: Option<String>,
+        pub workers: u16,
+        #[serde(deserialize_with = "duration")]
+        pub shutdown_timeout: Duration,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct DatabaseSettings {
+        pub url: Secret,
+        pub pool_size: u16,
+        pub migrate_on_start: bool,
+        pub queue: u32,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct FilesSettings {
+        pub dir: PathBuf,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct AuthSettings {
+        pub jwt_secret: Secret,
+        #[serde(deserialize_with = "duration")]
+        pub access_lifetime: Duration,
+        #[serde(deserialize_with = "duration")]
+        pub session_lifetime: Duration,
+        pub bcrypt_cost: u32,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct AccountsSettings {
+        pub expose_otp: bool,
+        #[serde(deserialize_with = "duration")]
+        pub otp_lifetime: Duration,
+        pub otp_max_attempts: u16,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct PrivacySettings {
+        pub directory: Directory,
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+    #[serde(try_from = "String")]
+    pub enum Directory {
+        Open,
+        Restricted,
+    }
+
+    impl TryFrom<String> for Directory {
+        type Error = String;
+
+        fn try_from(text: String) -> Result<Self, String> {
+            choice(&text, &[("open", Self::Open), ("restricted", Self::Restricted)])
+        }
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct MailSettings {
+        pub url: Secret,
+        pub from: String,
+        pub print: bool,
+        #[serde(deserialize_with = "duration")]
+        pub timeout: Duration,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct LimitsSettings {
+        pub enabled: bool,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct WorkerSettings {
+        pub enabled: bool,
+        #[serde(deserialize_with = "duration")]
+        pub poll_every: Duration,
+        pub batch: u16,
+        #[serde(deserialize_with = "duration")]
+        pub renewal_every: Duration,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct LogSettings {
+        pub format: LogFormat,
+        pub filter: String,
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+    #[serde(try_from = "String")]
+    pub enum LogFormat {
+        Text,
+        Json,
+    }
+
+    impl TryFrom<String> for LogFormat {
+        type Error = String;
+
+        fn try_from(text: String) -> Result<Self, String> {
+            choice(&text, &[("text", Self::Text), ("json", Self::Json)])
+        }
+    }
+}
+pub use sections::{
+    AccountsSettings, AuthSettings, DatabaseSettings, Directory, FilesSettings, LimitsSettings, LogFormat, LogSettings,
+    MailSettings, PrivacySettings, ServerSettings, WorkerSettings,
+};
+
+fn unless_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Some(String::deserialize(deserializer)?).filter(|text| !text.is_empty()))
+}
+
+/// The value of a closed set that `text` stands for.
+fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        format!("expected {}, found `{text}`", names.join(" or "))
+    })
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    const LONGEST: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
+    let text = String::deserialize(deserializer)?;
+    match humantime::parse_duration(&text) {
+        Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),
+        _ => Err(serde::de::Error::custom(format_args!(
+            "expected a duration over 0 such as 500ms, 30s, 10m, 2h or 14d, found `{text}`"
+        ))),
+    }
+}
+
+/// The same length of time for the calendar; settings are bounded far below what it holds.
+pub(crate) fn time_delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+/// A URL without what it may hold in secrets: user, password and parameters.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, place)| place))
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let settings = Settings::load_from(&[
+            ("auth.jwt_secret", "hunter2"),
+            ("database.url", "postgres://user:hunter2@host/db"),
+            ("mail.url", "smtps://user:hunter2@mail.example.com"),
+        ]);
+        assert!(!format!("{:?}", settings.unwrap()).contains("hunter2"));
+        for (url, shown) in [
+            ("postgres://user:hun@ter2@host:5432/db?password=hunter2", "postgres://host:5432/db"),
+            ("postgres://host/db", "postgres://host/db"),
+            ("sqlite://var/jobportal.db", "sqlite://var/jobportal.db"),
+            ("file:var/mail", "file:var/mail"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        let poll =
+            |text| Settings::load_from(&[("worker.poll_every", text)]).map(|settings| settings.worker.poll_every);
+        for (text, millis) in
+            [("500ms", 500), ("30s", 30_000), ("10m", 600_000), ("2h", 7_200_000), ("1h 30m", 5_400_000)]
+        {
+            assert_eq!(poll(text).unwrap(), Duration::from_millis(millis), "{text}");
+        }
+        assert_eq!(poll("14d").unwrap(), Duration::from_secs(14 * 24 * 60 * 60));
+        for text in ["", "5", "0s", "-1s", "soon", "200000000000h", "36501d"] {
+            let error = poll(text).unwrap_err().to_string();
+            assert!(error.contains("`worker.poll_every`") && error.contains("a duration over 0"), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::StreamExt;
+use futures_util::future::join;
+use jobportal_application::{
+    Clock, Deliveries, DeliveryPolicy, Error, Mail, Mailer, Outbox, Result, Schedule, Store, Subscriptions, Vault,
+};
+use jobportal_http::Executor;
+
+use crate::logging::chain;
+use crate::settings::{Settings, time_delta};
+use crate::shutdown::Shutdown;
+
+/// How many mails are on their way at the same time.
+const CONCURRENT_MAILS: usize = 8;
+
+/// The pause after something failed that should work.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often, at most, to ask whether a periodic task is due.
+const SCHEDULE_POLL: Duration = Duration::from_secs(30);
+
+const CLEAN_UP_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How long what has ended is kept for an operator to look at.
+const KEEP_ENDED: TimeDelta = TimeDelta::days(1);
+
+/// Delivers mail and runs periodic tasks. Nothing that fails here ends it.
+pub(crate) struct Worker {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) lane: Executor,
+    pub(crate) settings: Settings,
+}
+
+/// What happened to the part of a periodic task that ran.
+enum Progress {
+    More,
+    Done,
+}
+
+type Task = Arc<dyn Fn() -> Result<Progress> + Send + Sync>;
+
+impl Worker {
+    /// How many threads of the lane are of use.
+    pub(crate) const THREADS: u16 = 2;
+
+    /// Works until the end is asked for; a mail on its way is finished first.
+    pub(crate) async fn run(self, shutdown: Shutdown) {
+        let subscriptions = Subscriptions::new(self.store.clone(), self.clock.clone());
+        let renewal: Task = Arc::new(move || match subscriptions.renew_due()? {
+            0 => Ok(Progress::Done),
+            count => {
+                tracing::info!(count, "renewed or ended subscriptions");
+                Ok(Progress::More)
+            }
+        });
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let clean_up: Task = Arc::new(move || clean_up(&store, &clock).map(|()| Progress::Done));
+        let renewal = self.periodically("renewal", self.settings.worker.renewal_every, renewal, &shutdown);
+        let clean_up = self.periodically("clean-up", CLEAN_UP_EVERY, clean_up, &shutdown);
+        join(self.deliver(&shutdown), join(renewal, clean_up)).await;
+    }
+
+    async fn deliver(&self, shutdown: &Shutdown) {
+        let worker = &self.settings.worker;
+        // A claim outlasts the slowest possible batch, so that no mail is sent twice while the first attempt still runs.
+        let rounds = usize::from(worker.batch).div_ceil(CONCURRENT_MAILS);
+        let lease =
+            time_delta(self.settings.mail.timeout) * i32::try_from(rounds).unwrap_or(i32::MAX) + TimeDelta::minutes(1);
+        let policy = DeliveryPolicy { lease, ..DeliveryPolicy::default() };
+        let deliveries = Deliveries::new(self.store.clone(), self.vault.clone(), self.clock.clone(), policy);
+        while !shutdown.is_requested() {
+            let claim = deliveries.clone();
+            let limit = u32::from(worker.batch);
+            let pause = match self.on_lane(move || claim.claim(limit)).await {
+                Ok(mails) => {
+                    let is_full = mails.len() == usize::from(worker.batch);
+                    futures_util::stream::iter(mails)
+                        .take_until(shutdown.requested())
+                        .for_each_concurrent(CONCURRENT_MAILS, |mail| self.send(&deliveries, mail))
+                        .await;
+                    if is_full { Duration::ZERO } else { worker.poll_every }
+                }
+                Err(error) => {
+                    tracing::error!(error = chain(&error), "the outbox can't be read");
+                    RETRY_PAUSE
+                }
+            };
+            shutdown.pause(pause).await;
+        }
+    }
+
+    /// Sends one mail and records at once what became of it: what is not recorded is sent a second time.
+    async fn send(&self, deliveries: &Deliveries, mail: Mail) {
+        const RETRIES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
+        let outcome = self.mailer.send(&mail).await;
+        let (id, kind, attempt) = (mail.id.0, mail.content.kind(), mail.attempt);
+        match &outcome {
+            Ok(()) => tracing::debug!(id, kind, attempt, "mail sent"),
+            Err(error) => tracing::warn!(id, kind, attempt, %error, "mail not sent"),
+        }
+        let outcome = (mail.id, mail.attempt, outcome);
+        for pause in RETRIES.map(Some).into_iter().chain([None]) {
+            let (deliveries, outcome) = (deliveries.clone(), outcome.clone());
+            let Err(error) = self.on_lane(move || deliveries.settle(&[outcome])).await else { return };
+            tracing::error!(id, error = chain(&error), "the outcome of a mail can't be recorded");
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+
+    /// Runs `task` once in each `every`, on one of all nodes.
+    async fn periodically(&self, name: &'static str, every: Duration, task: Task, shutdown: &Shutdown) {
+        let schedule = Schedule::new(self.store.clone(), self.clock.clone());
+        while !shutdown.is_requested() {
+            let schedule = schedule.clone();
+            match self.on_lane(move || schedule.claim(name, time_delta(every))).await {
+                Ok(true) => self.run_to_end(name, &task, shutdown).await,
+                Ok(false) => {}
+                Err(error) => tracing::error!(task = name, error = chain(&error), "the schedule can't be read"),
+            }
+            shutdown.pause(every.min(SCHEDULE_POLL)).await;
+        }
+    }
+
+    async fn run_to_end(&self, name: &str, task: &Task, shutdown: &Shutdown) {
+        while !shutdown.is_requested() {
+            let run = Arc::clone(task);
+            match self.on_lane(move || run()).await {
+                Ok(Progress::Done) => return,
+                Ok(Progress::More) => {}
+                Err(error) => {
+                    tracing::error!(task = name, error = chain(&error), "a periodic task failed");
+                    shutdown.pause(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn on_lane<T: Send + 'static>(&self, job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        self.lane.run(job).await.unwrap_or_else(|rejected| Err(Error::Unavailable(rejected.into())))
+    }
+}
+
+/// Deletes what nobody needs any more.
+fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<()> {
+    let ended = clock.now() - KEEP_ENDED;
+    let (codes, sessions, counts) = store.write(|uow| {
+        let codes = uow.codes().purge(ended)?;
+        let sessions = uow.sessions().purge(ended)?;
+        Ok((codes, sessions, uow.usage().purge(ended.date_naive())?))
+    })?;
+    let mails = Outbox::new(store.clone(), clock.clone()).purge()?;
+    tracing::info!(codes, sessions, counts, mails, "cleaned up");
+    Ok(())
+}
