@@ -1,0 +1,86 @@
+//! Calls the API.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// What the API answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers, by name in lower case.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body as JSON; `null` where it is none.
+    pub json: Value,
+    /// The body.
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// A header; an empty text where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// A client of one portal.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The address of the API, without a slash at the end.
+    pub base: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client of the portal at `base`.
+    pub fn new(base: String) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
+        Self { base, http }
+    }
+
+    /// Calls with a JSON body, or none.
+    pub async fn call(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
+        let mut request = self.request(method, path, token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        self.send(request).await
+    }
+
+    /// Calls with a form.
+    pub async fn form(&self, method: &str, path: &str, token: Option<&str>, form: reqwest::multipart::Form) -> Answer {
+        self.send(self.request(method, path, token).multipart(form)).await
+    }
+
+    /// Calls with a body of any kind.
+    pub async fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        self.send(self.request(method, path, token).header("content-type", content_type).body(body)).await
+    }
+
+    /// A request to finish and send.
+    pub fn request(&self, method: &str, path: &str, token: Option<&str>) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.expect("a body").to_vec();
+        let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status, headers, json, bytes }
+    }
+}

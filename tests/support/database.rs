@@ -1,0 +1,194 @@
+//! A private, migrated database for each test, in `SQLite` or `PostgreSQL`.
+
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::Text;
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use jobportal_application::Store;
+use jobportal_persistence::{DatabaseSettings, DieselStore, Migrator};
+use tempfile::TempDir;
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A file in a temporary directory.
+    Sqlite,
+    /// A database of its own on the server that `TEST_DATABASE_URL` names.
+    Postgres,
+}
+
+impl Backend {
+    /// Whether tests on it are wanted: only those on PostgreSQL may be left out, and only by `TEST_SQLITE_ONLY=1`.
+    pub fn is_wanted(self) -> bool {
+        let wanted = self == Self::Sqlite || variable("TEST_SQLITE_ONLY").is_none_or(|value| value != "1");
+        if !wanted {
+            println!("skipped: TEST_SQLITE_ONLY=1 leaves PostgreSQL out");
+        }
+        wanted
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how tests are run is not a setting of the portal")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A migrated database that is removed when it is dropped.
+pub struct TestDatabase {
+    backend: Backend,
+    url: String,
+    store: OnceLock<Arc<DieselStore>>,
+    _place: Place,
+}
+
+#[expect(dead_code, reason = "held to be dropped")]
+enum Place {
+    Directory(TempDir),
+    Server(ServerDatabase, Option<Arc<ServerDatabase>>),
+}
+
+impl TestDatabase {
+    /// The most connections of [`Self::store`].
+    pub const POOL_SIZE: u32 = 8;
+
+    /// Makes one.
+    pub fn create(backend: Backend) -> Self {
+        Self::make(backend, true)
+    }
+
+    /// Makes one without tables.
+    pub fn create_empty(backend: Backend) -> Self {
+        Self::make(backend, false)
+    }
+
+    fn make(backend: Backend, is_migrated: bool) -> Self {
+        let (url, place) = match backend {
+            Backend::Sqlite => {
+                let directory = tempfile::tempdir().unwrap();
+                let url = format!("sqlite://{}", directory.path().join("portal.db").display());
+                if is_migrated {
+                    Migrator::connect(&url).unwrap().up().unwrap();
+                }
+                (url, Place::Directory(directory))
+            }
+            Backend::Postgres => {
+                let template = is_migrated.then(template);
+                let options = template.as_ref().map(|template| format!(" TEMPLATE {}", template.name));
+                let database = ServerDatabase::create(&options.unwrap_or_default());
+                (database.url(), Place::Server(database, template))
+            }
+        };
+        Self { backend, url, store: OnceLock::new(), _place: place }
+    }
+
+    /// Which database it is in.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A store on it; always the same.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.store.get_or_init(|| Arc::new(self.open(Self::POOL_SIZE))).clone()
+    }
+
+    /// Another store on it, as another node would have.
+    pub fn open(&self, pool_size: u32) -> DieselStore {
+        let checkout_timeout = Duration::from_secs(10);
+        DieselStore::open(&DatabaseSettings { url: self.url.clone(), pool_size, checkout_timeout }).unwrap()
+    }
+
+    /// Runs SQL past the store.
+    pub fn execute(&self, sql: &str) {
+        match self.backend {
+            Backend::Sqlite => self.sqlite().batch_execute(sql).unwrap(),
+            Backend::Postgres => PgConnection::establish(&self.url).unwrap().batch_execute(sql).unwrap(),
+        }
+    }
+
+    /// Runs a query past the store, and returns its column `value`, a text.
+    pub fn values(&self, sql: &str) -> Vec<String> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Text)]
+            value: String,
+        }
+        let rows: Vec<Row> = match self.backend {
+            Backend::Sqlite => sql_query(sql).load(&mut self.sqlite()).unwrap(),
+            Backend::Postgres => sql_query(sql).load(&mut PgConnection::establish(&self.url).unwrap()).unwrap(),
+        };
+        rows.into_iter().map(|row| row.value).collect()
+    }
+
+    fn sqlite(&self) -> SqliteConnection {
+        let mut connection = SqliteConnection::establish(self.url.strip_prefix("sqlite://").unwrap()).unwrap();
+        connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+        connection
+    }
+}
+
+/// A database on the server, dropped with this.
+struct ServerDatabase {
+    server: String,
+    name: String,
+}
+
+impl ServerDatabase {
+    fn create(options: &str) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let server = variable("TEST_DATABASE_URL").unwrap_or_else(|| {
+            panic!(
+                "set TEST_DATABASE_URL to a PostgreSQL server on which databases may be made, as in \
+                 postgres://user:password@host/postgres, or TEST_SQLITE_ONLY=1 to leave PostgreSQL out"
+            )
+        });
+        // Unique on a server that others test on too.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
+        let name = format!("jobportal_test_{}_{now}_{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let database = Self { server, name };
+        database.at_server(&format!("CREATE DATABASE {}{options}", database.name)).unwrap();
+        database
+    }
+
+    /// Runs a command of the server about the database.
+    fn at_server(&self, command: &str) -> diesel::QueryResult<()> {
+        PgConnection::establish(&self.server).unwrap().batch_execute(command)
+    }
+
+    /// The address of the server, with the name of the database in it replaced.
+    fn url(&self) -> String {
+        let (scheme, rest) = self.server.split_once("://").unwrap();
+        let (location, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let host = location.split('/').next().unwrap();
+        format!("{scheme}://{host}/{}?{parameters}", self.name)
+    }
+}
+
+impl Drop for ServerDatabase {
+    fn drop(&mut self) {
+        // Connections of a pool that is just being dropped may still be there.
+        if let Err(error) = self.at_server(&format!("DROP DATABASE {} WITH (FORCE)", self.name)) {
+            eprintln!("{} is left behind: {error}", self.name);
+        }
+    }
+}
+
+/// The migrated database that all others are copies of; there as long as any of them is.
+fn template() -> Arc<ServerDatabase> {
+    static TEMPLATE: Mutex<Weak<ServerDatabase>> = Mutex::new(Weak::new());
+    let mut shared = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let template = Arc::new(ServerDatabase::create(""));
+        Migrator::connect(&template.url()).unwrap().up().unwrap();
+        *shared = Arc::downgrade(&template);
+        template
+    })
+}
