@@ -17,6 +17,7 @@ use crate::extract::Caller;
 use crate::input::Input;
 use crate::limits::{self, by_account, by_address};
 use crate::page::{Neighbours, Paging};
+use crate::wire;
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -301,6 +302,14 @@ impl From<AccountSummary> for UserBody {
     }
 }
 
+#[derive(Serialize)]
+struct UsersBody {
+    count: u64,
+    next: Option<String>,
+    previous: Option<String>,
+    results: Vec<UserBody>,
+}
+
 /// `GET /account/user_info/`
 pub(crate) async fn list(
     app: Data<App>,
@@ -312,7 +321,7 @@ pub(crate) async fn list(
     let Neighbours { next, previous } = Neighbours::of(&request, &page);
     let count = page.total;
     let results = page.map(UserBody::from).items;
-    Ok(HttpResponse::Ok().json(json!({ "count": count, "next": next, "previous": previous, "results": results })))
+    Ok(HttpResponse::Ok().json(UsersBody { count, next, previous, results }))
 }
 
 #[derive(Serialize)]
@@ -334,5 +343,5 @@ pub(crate) async fn own(app: Data<App>, Caller(actor): Caller) -> Answer {
         AccountDetails::None => (None, None),
     };
     let data = OwnBody { contact: summary.contact.into(), candidate, employer };
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+    Ok(HttpResponse::Ok().json(wire::Data { data }))
 }

@@ -18,7 +18,7 @@ use crate::extract::{Caller, PathId};
 use crate::input::Input;
 use crate::jobs::{JobBody, JobWithEmployerBody};
 use crate::page::{Paging, page_headers};
-use crate::wire::{DocumentPath, Timestamp};
+use crate::wire::{self, DocumentPath, Timestamp};
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -129,6 +129,13 @@ pub(crate) async fn submit(
     }
 }
 
+#[derive(Serialize)]
+struct OwnApplicationsBody {
+    #[serde(rename = "Total_Application")]
+    total: u64,
+    data: Vec<ApplicationBody>,
+}
+
 /// `GET /candidate/application/list/`
 pub(crate) async fn own(
     app: Data<App>,
@@ -139,7 +146,7 @@ pub(crate) async fn own(
     let page = app.run(move |app| app.applications.own(&actor, page)).await?;
     let mut response = page_headers(&request, &page);
     let total = page.total;
-    Ok(response.json(json!({ "Total_Application": total, "data": page.map(ApplicationBody::from).items })))
+    Ok(response.json(OwnApplicationsBody { total, data: page.map(ApplicationBody::from).items }))
 }
 
 /// `GET /application/all/{job_id}/`
@@ -160,7 +167,7 @@ pub(crate) async fn of_job(
     }
     let mut response = page_headers(&request, &found.applications);
     let data = found.applications.map(|application| received(application, &found.job)).items;
-    Ok(response.json(json!({ "data": data })))
+    Ok(response.json(wire::Data { data }))
 }
 
 /// `GET /application/status/{id}/`
@@ -172,7 +179,7 @@ pub(crate) async fn details(app: Data<App>, Caller(actor): Caller, PathId(id): P
         job: JobWithEmployerBody::new(job.job, job.employer),
         candidate: candidate.into(),
     };
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+    Ok(HttpResponse::Ok().json(wire::Data { data }))
 }
 
 #[derive(Default, Deserialize)]

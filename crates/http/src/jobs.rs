@@ -317,6 +317,13 @@ pub(crate) async fn delete(app: Data<App>, Caller(actor): Caller, PathId(id): Pa
     }
 }
 
+#[derive(Serialize)]
+struct OwnJobsBody {
+    #[serde(rename = "Total Job")]
+    total: u64,
+    jobs: Vec<JobBody>,
+}
+
 /// `GET /job/`
 pub(crate) async fn own(
     app: Data<App>,
@@ -334,13 +341,19 @@ pub(crate) async fn own(
     }
     let mut response = page_headers(&request, &page);
     let total = page.total;
-    Ok(response.json(json!({ "Total Job": total, "jobs": page.map(JobBody::from).items })))
+    Ok(response.json(OwnJobsBody { total, jobs: page.map(JobBody::from).items }))
 }
 
 /// `GET /job/{id}/`
 pub(crate) async fn details(app: Data<App>, _: Caller, PathId(id): PathId) -> Answer {
     let details = app.run(move |app| app.jobs.details(JobId(id))).await?;
     Ok(HttpResponse::Ok().json(JobDetailsBody::from(details)))
+}
+
+#[derive(Serialize)]
+struct FoundBody {
+    total_jobs: u64,
+    data: Vec<JobDetailsBody>,
 }
 
 /// `GET /job/search/`
@@ -355,8 +368,8 @@ pub(crate) async fn search(app: Data<App>, request: HttpRequest, _: Caller, Pagi
         });
     }
     let mut response = page_headers(&request, &page);
-    let total = page.total;
-    Ok(response.json(json!({ "total_jobs": total, "data": page.map(JobDetailsBody::from).items })))
+    let total_jobs = page.total;
+    Ok(response.json(FoundBody { total_jobs, data: page.map(JobDetailsBody::from).items }))
 }
 
 fn filter(query: &Query) -> Result<JobFilter, Violations> {

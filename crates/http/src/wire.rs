@@ -12,6 +12,13 @@ impl Serialize for Timestamp {
     }
 }
 
+/// An answer that holds something under `data`.
+#[derive(Serialize)]
+pub(crate) struct Data<T> {
+    /// It.
+    pub(crate) data: T,
+}
+
 /// The folder of the documents of a kind, as their addresses show it.
 pub(crate) const fn folder(kind: DocumentKind) -> &'static str {
     match kind {
