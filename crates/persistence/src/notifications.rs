@@ -28,11 +28,11 @@ const CLAIM_IN_POSTGRES: &str = "\
     UPDATE outbox SET attempts = attempts + 1, next_attempt_at = $3 FROM due WHERE outbox.id = due.id \
     RETURNING outbox.id, recipient, payload, created_at, attempts";
 
-/// The same; whoever writes is alone.
+/// The same; whoever writes is alone. SQLite numbers `?1` by its digit, but `$1` by its place in the text.
 const CLAIM_IN_SQLITE: &str = "\
-    UPDATE outbox SET attempts = attempts + 1, next_attempt_at = $3 WHERE id IN ( \
-        SELECT id FROM outbox WHERE status = 'pending' AND next_attempt_at <= $1 \
-        ORDER BY next_attempt_at, id LIMIT $2 \
+    UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?3 WHERE id IN ( \
+        SELECT id FROM outbox WHERE status = 'pending' AND next_attempt_at <= ?1 \
+        ORDER BY next_attempt_at, id LIMIT ?2 \
     ) \
     RETURNING id, recipient, payload, created_at, attempts";
 
