@@ -217,6 +217,7 @@ mod tests {
         uow.documents.expect_find().returning(move |_| Ok(Some((stored.clone(), owner_type))));
         uow.documents
             .expect_owner_applied_to()
+            .withf(|_, employer| [EMPLOYER_USER, STRANGER].contains(employer))
             .returning(|owner, employer| Ok((owner, employer) == (CANDIDATE_USER, EMPLOYER_USER)));
         wire(uow).open(viewer, document.kind, &document.public_id)
     }
@@ -241,7 +242,7 @@ mod tests {
             let (document, key) = open(Some(&viewer), &resume()).unwrap();
             assert_eq!((document, key.as_str()), (resume(), "resume/document-4.pdf"));
         }
-        let another_candidate = Actor { user_id: STRANGER, ..candidate() };
+        let another_candidate = Actor { user_id: UserId(98), ..candidate() };
         for viewer in [other_employer(), another_candidate] {
             assert!(matches!(open(Some(&viewer), &resume()), Err(Error::NotFound(_))));
         }

@@ -200,7 +200,8 @@ mod tests {
     #[test]
     fn a_profile_is_changed_by_its_owner_alone() {
         let employers = wire(MockUnitOfWork::default());
-        let as_candidate = employers.revise(&candidate(), &new_company(DocumentChange::Keep));
+        let for_nobody_named = ReviseEmployer { user: None, ..new_company(DocumentChange::Keep) };
+        let as_candidate = employers.revise(&candidate(), &for_nobody_named);
         assert!(matches!(as_candidate, Err(Error::Forbidden(_))));
         let for_another = ReviseEmployer { user: Some(EMPLOYER.0), ..new_company(DocumentChange::Keep) };
         assert!(matches!(employers.revise(&employer(), &for_another), Err(Error::Forbidden(_))));

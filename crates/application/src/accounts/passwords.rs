@@ -317,6 +317,9 @@ mod tests {
         let (accounts, store) = AccountsFixture::default().wire();
         let broken = violations(accounts.reset_password(&reset("ann@example.com", CODE, "1234", "12345")));
         assert_eq!(broken.of("password").len(), 4);
+        let like_email = "ann@example.com";
+        let broken = violations(accounts.reset_password(&reset(like_email, CODE, like_email, like_email)));
+        assert_eq!(broken.of("password"), ["The password is too similar to the email."]);
         assert_eq!(store.transactions(), []);
     }
 }

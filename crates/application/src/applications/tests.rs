@@ -261,10 +261,13 @@ fn candidates_list_their_own_applications() {
     let mut uow = MockUnitOfWork::default();
     uow.applications
         .expect_list_by_candidate()
+        .once()
         .with(eq(CANDIDATE_USER), always())
         .returning(|_, _| Ok(page_of(vec![application()])));
+    uow.applications.expect_list_by_candidate().returning(|_, _| Ok(past_the_end()));
     let (applications, _) = wire(uow);
     assert_eq!(applications.own(&candidate(), page()).unwrap().items, [application()]);
+    assert!(matches!(applications.own(&candidate(), page()), Err(Error::NotFound("Invalid page."))));
     assert!(matches!(applications.own(&employer(), page()), Err(Error::Forbidden(_))));
 }
 
