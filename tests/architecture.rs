@@ -1,12 +1,6 @@
 //! Holds the shape of the workspace: which crate may depend on which, and that both databases have the same migrations.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a manifest that can't be read fails the test"
-)]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a manifest that can't be read fails the test")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -250,30 +250,33 @@ pub fn fresh_contact(name: &str) -> (String, String) {
     (format!("{name}{number}@example.com"), format!("018{number:08}"))
 }
 
-/// Declares tests that run on a portal over each database: `app_test! { async fn name(app) { … } }`.
+/// Declares tests that run on a portal over each database: `app_tests! { async fn name(app) { … } }`. After
+/// `with [("section.key", "value")];` the portal has these settings.
 #[macro_export]
 macro_rules! app_tests {
-    ($($(#[$doc:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
+    (with $settings:expr; $($(#[$doc:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
         $(#[$doc])*
+        async fn $name($app: $crate::app::TestApp) $body
+
         mod $name {
-            #[expect(unused_imports, reason = "not every test needs all of them")]
-            use super::*;
             use $crate::app::TestApp;
             use $crate::database::Backend;
 
-            async fn test($app: TestApp) $body
-
-            #[tokio::test]
+            // The mail server has to answer while the end of a test waits for the portal's.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
             async fn sqlite() {
-                test(TestApp::start(Backend::Sqlite).await).await;
+                super::$name(TestApp::start_with(Backend::Sqlite, &$settings).await).await;
             }
 
-            #[tokio::test]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
             async fn postgres() {
                 if Backend::Postgres.is_wanted() {
-                    test(TestApp::start(Backend::Postgres).await).await;
+                    super::$name(TestApp::start_with(Backend::Postgres, &$settings).await).await;
                 }
             }
         }
     )+};
+    ($($tests:tt)+) => {
+        $crate::app_tests! { with []; $($tests)+ }
+    };
 }

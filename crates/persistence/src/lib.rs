@@ -5,7 +5,6 @@
 //! in a named `match` arm. All errors are classified in `error.rs`, times are one SQL type (`time.rs`), and [`Migrator`]
 //! brings a database up to date from the two trees in `migrations/`.
 
-#![expect(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]
 #![expect(clippy::ref_option_ref, reason = "diesel derives `Insertable` by way of them")]
 
 #[macro_use]
