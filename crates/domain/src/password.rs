@@ -70,14 +70,17 @@ impl Password {
         email: Option<&EmailAddress>,
         phone_number: Option<&PhoneNumber>,
     ) -> Result<Self, Vec<PasswordError>> {
-        let similar_to_email = email.is_some_and(|e| is_similar(raw, e.as_str()) || is_similar(raw, e.local_part()));
+        let is_too_long = raw.len() > MAX_PASSWORD_BYTES;
+        // What is refused for its length is not compared: that would take time in step with it.
+        let similar = |known: &str| !is_too_long && is_similar(raw, known);
+        let similar_to_email = email.is_some_and(|e| similar(e.as_str()) || similar(e.local_part()));
         let rules = [
             (raw.chars().count() < MIN_PASSWORD_CHARS, PasswordError::TooShort),
-            (raw.len() > MAX_PASSWORD_BYTES, PasswordError::TooLong),
+            (is_too_long, PasswordError::TooLong),
             (is_common_password(raw), PasswordError::Common),
             (!raw.is_empty() && raw.chars().all(char::is_numeric), PasswordError::Numeric),
             (similar_to_email, PasswordError::LikeEmail),
-            (phone_number.is_some_and(|p| is_similar(raw, p.as_str())), PasswordError::LikePhoneNumber),
+            (phone_number.is_some_and(|p| similar(p.as_str())), PasswordError::LikePhoneNumber),
             (raw.contains('\0'), PasswordError::Nul),
         ];
         let broken: Vec<_> = rules.into_iter().filter_map(|(broken, rule)| broken.then_some(rule)).collect();

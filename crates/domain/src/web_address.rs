@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 
@@ -57,7 +57,10 @@ fn is_authority(authority: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     };
-    let is_ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+    let is_ip = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => host.parse::<Ipv4Addr>().is_ok(),
+    };
     let is_host = is_ip || host.eq_ignore_ascii_case("localhost") || is_domain(host) || is_international(host);
     is_host && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
@@ -109,6 +112,9 @@ mod tests {
             "https://example.com:99999",
             "https://.com",
             "https://a..b",
+            "http://[1.2.3.4",
+            "http://[::1",
+            "http://::1/",
         ] {
             assert_eq!(WebAddress::parse(bad), Err(WebAddressError::Malformed), "{bad:?}");
         }
