@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -28,8 +29,16 @@ pub(crate) const SEND_CODE_ACCOUNT: RatePolicy = policy("send_code_account", 5, 
 /// Counts a request towards what its network address may do.
 pub(crate) async fn by_address(app: &App, request: &HttpRequest, policy: &RatePolicy) -> Result<(), ApiError> {
     match request.peer_addr() {
-        Some(address) => take(app, &address.ip().to_string(), policy).await,
+        Some(address) => take(app, &network(address.ip()), policy).await,
         None => Ok(()),
+    }
+}
+
+/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a network gives to one customer.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{:x}/64", address.to_bits() >> 64),
     }
 }
 
@@ -47,4 +56,18 @@ async fn take(app: &App, key: &str, policy: &RatePolicy) -> Result<(), ApiError>
     let seconds = decision.reset_after.as_secs().max(1);
     let message = format!("Request was throttled. Expected available in {seconds} seconds.");
     Err(Error::LimitReached { message, retry_after: decision.reset_after }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_customer_of_a_network_is_one_client() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    }
 }
