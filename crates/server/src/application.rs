@@ -149,3 +149,39 @@ fn listen(settings: &Settings, cores: usize, app: web::Data<App>) -> Result<(Ser
     let bound = bound.ok_or_else(|| failed(std::io::Error::other("the name stands for no address")))?;
     Ok((server.run(), bound))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(dir: &std::path::Path, listen: &str) -> Settings {
+        let below = |name: &str| dir.join(name).display().to_string();
+        Settings::load_from(&[
+            ("server.listen", listen),
+            ("database.url", &format!("sqlite://{}", below("portal.db"))),
+            ("files.dir", &below("files")),
+            ("mail.url", "log:"),
+            ("auth.bcrypt_cost", "4"),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn it_starts_on_an_empty_directory_and_ends_when_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let application = Application::build(settings(dir.path(), "127.0.0.1:0")).unwrap();
+        assert_ne!(application.port(), 0);
+        application.shutdown().request();
+        actix_web::rt::System::new().block_on(application.run()).unwrap();
+    }
+
+    #[test]
+    fn a_port_in_use_is_told_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = taken.local_addr().unwrap().to_string();
+        let Err(error) = Application::build(settings(dir.path(), &listen)) else { panic!("it started") };
+        let error = error.to_string();
+        assert!(error.contains(&listen) && error.contains("`server.listen`"), "{error}");
+    }
+}

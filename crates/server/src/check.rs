@@ -5,6 +5,7 @@ use jobportal_notification::{from_url, is_for_development};
 use jobportal_persistence::Migrator;
 use jobportal_security::weakness;
 
+use crate::composition::pending;
 use crate::settings::{Profile, Settings, variable, without_secrets};
 
 /// The least cost of a password's hash that is called safe today (OWASP).
@@ -100,11 +101,10 @@ fn database(settings: &Settings) -> Option<Problem> {
         Ok(migrator) => migrator,
         Err(error) => return failed(&error),
     };
-    let states = match migrator.status() {
-        Ok(states) => states,
+    let pending = match pending(&mut migrator) {
+        Ok(pending) => pending,
         Err(error) => return failed(&error),
     };
-    let pending: Vec<_> = states.into_iter().filter(|state| !state.applied).map(|state| state.name).collect();
     (!pending.is_empty()).then(|| {
         let pending = pending.join(", ");
         Problem::new("database.url", format!("names a database that lacks {pending}; run `jobportal migrate up`"))

@@ -8,7 +8,7 @@ use jobportal_application::{
 use jobportal_domain::CodePolicy;
 use jobportal_http::{Drain, Executor};
 use jobportal_notification::from_url;
-use jobportal_persistence::{DatabaseSettings, DieselStore, Migrator};
+use jobportal_persistence::{DatabaseSettings, DieselStore, MigrateError, Migrator};
 use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault};
 
 use crate::check::safety;
@@ -140,7 +140,14 @@ fn migrate(migrator: &mut Migrator, settings: &Settings) -> Result<(), StartErro
         }
         return Ok(());
     }
-    let states = migrator.status().map_err(failed)?;
-    let pending: Vec<_> = states.into_iter().filter(|state| !state.applied).map(|state| state.name).collect();
+    let pending = pending(migrator).map_err(failed)?;
     if pending.is_empty() { Ok(()) } else { Err(StartError::Pending(pending)) }
+}
+
+/// What the database lacks. Refuses one that a newer version migrated.
+pub(crate) fn pending(migrator: &mut Migrator) -> Result<Vec<String>, MigrateError> {
+    // No step back: it is called for the refusal.
+    migrator.down(0)?;
+    let states = migrator.status()?;
+    Ok(states.into_iter().filter(|state| !state.applied).map(|state| state.name).collect())
 }

@@ -160,3 +160,75 @@ fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<()> {
     tracing::info!(codes, sessions, counts, mails, "cleaned up");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use jobportal_application::{DeliveryStatus, MailError, NewNotification, Notification, PageRequest};
+    use jobportal_domain::EmailAddress;
+
+    use super::*;
+    use crate::composition::{Core, Overrides};
+
+    /// Answers as it is told, and asks for the end when it has no more answers.
+    struct ScriptedMailer {
+        answers: Mutex<Vec<Result<(), MailError>>>,
+        shutdown: Shutdown,
+    }
+
+    #[async_trait]
+    impl Mailer for ScriptedMailer {
+        async fn send(&self, _: &Mail) -> Result<(), MailError> {
+            let mut answers = self.answers.lock().unwrap();
+            let answer = answers.pop().unwrap();
+            if answers.is_empty() {
+                self.shutdown.request();
+            }
+            answer
+        }
+    }
+
+    /// Runs a worker over an outbox of as many mails as there are answers; returns what became of them, oldest first.
+    fn statuses_after(answers: Vec<Result<(), MailError>>, shutdown: &Shutdown) -> Vec<DeliveryStatus> {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("portal.db").display());
+        let settings = Settings::load_from(&[("database.url", &url), ("auth.bcrypt_cost", "4"), ("worker.batch", "1")]);
+        let count = answers.len();
+        let answers = Mutex::new(answers.into_iter().rev().collect());
+        let mailer = Arc::new(ScriptedMailer { answers, shutdown: shutdown.clone() });
+        let overrides = Overrides { mailer: Some(mailer), ..Overrides::default() };
+        let core = Core::open(settings.unwrap(), Worker::THREADS.into(), overrides).unwrap();
+        for _ in 0..count {
+            let notification = NewNotification {
+                recipient: EmailAddress::parse("ann@example.com").unwrap(),
+                content: Notification::PasswordChanged,
+                created_at: core.clock.now(),
+            };
+            core.store.write(|uow| Ok(uow.outbox().enqueue(&notification)?)).unwrap();
+        }
+        let (worker, drain) = core.worker().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(worker.run(shutdown.clone()));
+        drain.wait();
+        let page = Outbox::new(core.store.clone(), core.clock.clone()).list(None, PageRequest::new(1, 10).unwrap());
+        page.unwrap().items.iter().rev().map(|entry| entry.status).collect()
+    }
+
+    #[test]
+    fn each_mail_is_sent_and_its_outcome_recorded() {
+        let refused = Err(MailError::Refused("no such user".to_owned()));
+        let unavailable = Err(MailError::Unavailable("busy".to_owned()));
+        let statuses = statuses_after(vec![Ok(()), refused, unavailable, Ok(())], &Shutdown::new());
+        let sent = DeliveryStatus::Sent;
+        assert_eq!(statuses, [sent, DeliveryStatus::Dead, DeliveryStatus::Pending, sent]);
+    }
+
+    #[test]
+    fn nothing_is_sent_once_the_end_was_asked_for() {
+        let shutdown = Shutdown::new();
+        shutdown.request();
+        assert_eq!(statuses_after(vec![Ok(())], &shutdown), [DeliveryStatus::Pending]);
+    }
+}
