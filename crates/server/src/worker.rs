@@ -16,6 +16,9 @@ use crate::shutdown::Shutdown;
 /// How many mails are on their way at the same time.
 const CONCURRENT_MAILS: usize = 8;
 
+/// How much longer a claim holds than its mails may take: time to record what became of them.
+const LEASE_MARGIN: TimeDelta = TimeDelta::seconds(15);
+
 /// The pause after something failed that should work.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
@@ -68,10 +71,10 @@ impl Worker {
 
     async fn deliver(&self, shutdown: &Shutdown) {
         let worker = &self.settings.worker;
-        // A claim outlasts the slowest possible batch, so that no mail is sent twice while the first attempt still runs.
+        // A claim outlasts the slowest possible batch, so that no mail is sent twice while the first attempt still runs, and not
+        // by much: if this process dies, its mails wait so long.
         let rounds = usize::from(worker.batch).div_ceil(CONCURRENT_MAILS);
-        let lease =
-            time_delta(self.settings.mail.timeout) * i32::try_from(rounds).unwrap_or(i32::MAX) + TimeDelta::minutes(1);
+        let lease = time_delta(self.settings.mail.timeout) * i32::try_from(rounds).unwrap_or(i32::MAX) + LEASE_MARGIN;
         let policy = DeliveryPolicy { lease, ..DeliveryPolicy::default() };
         let deliveries = Deliveries::new(self.store.clone(), self.vault.clone(), self.clock.clone(), policy);
         while !shutdown.is_requested() {
