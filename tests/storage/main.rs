@@ -1,1 +1,37 @@
-//! Suite.
+//! What every store must do, proved on `SQLite` and on `PostgreSQL`.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that can't go on has failed")]
+
+/// Makes of each function a test on a database of either kind.
+macro_rules! on_both {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            use jobportal_tests::database::{Backend, TestDatabase};
+
+            $(#[test] fn $test() { super::$test(&TestDatabase::create(Backend::Sqlite)); })+
+        }
+
+        mod postgres {
+            use jobportal_tests::database::{Backend, TestDatabase};
+
+            $(#[test] fn $test() {
+                if Backend::Postgres.is_wanted() {
+                    super::$test(&TestDatabase::create(Backend::Postgres));
+                }
+            })+
+        }
+    };
+}
+
+mod accounts;
+mod applications;
+mod candidates;
+mod documents;
+mod employers;
+mod fixtures;
+mod jobs;
+mod migrations;
+mod notifications;
+mod schedule;
+mod seeding;
+mod store;
+mod subscriptions;

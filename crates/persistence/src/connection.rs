@@ -2,7 +2,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
@@ -65,22 +66,33 @@ fn open_file(path: &str, patience: Duration) -> Result<SqliteConnection, OpenErr
     let failed = |cause: String| OpenError::File { path: path.into(), cause };
     let mut connection = SqliteConnection::establish(path).map_err(|error| failed(error.to_string()))?;
     // The timeout comes first: the others may have to wait for another process.
-    let settings = format!(
-        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
-        patience.as_millis()
-    );
-    connection.batch_execute(&settings).map_err(|error| failed(error.to_string()))?;
+    let patience_ms = patience.as_millis();
+    let first = format!("PRAGMA busy_timeout = {patience_ms}; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;");
+    connection.batch_execute(&first).map_err(|error| failed(error.to_string()))?;
+    // Of those that open a new file at once, SQLite refuses this to some without waiting, lest they wait for each other.
+    let start = Instant::now();
+    while let Err(error) = connection.batch_execute("PRAGMA journal_mode = WAL") {
+        let error = error.to_string();
+        if !error.contains("locked") || start.elapsed() > patience {
+            return Err(failed(error));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
     Ok(connection)
 }
 
 /// Adds what the operator left out: the name that the server shows, and an end to waiting for it.
 fn with_parameters(url: &str, patience: Duration) -> String {
     let mut url = url.to_owned();
-    // libpq takes one second for "at once".
+    // libpq makes two seconds of one.
     let seconds = patience.as_secs().max(2).to_string();
     for (name, value) in [("fallback_application_name", "jobportal"), ("connect_timeout", seconds.as_str())] {
         if !url.contains(name) {
-            let separator = if url.contains('?') { '&' } else { '?' };
+            let separator = match url.contains('?') {
+                true if url.ends_with(['?', '&']) => "",
+                true => "&",
+                false => "?",
+            };
             url = format!("{url}{separator}{name}={value}");
         }
     }
@@ -203,10 +215,10 @@ mod tests {
     #[test]
     fn an_address_keeps_what_the_operator_chose() {
         let patience = Duration::from_millis(10);
-        assert_eq!(
-            with_parameters("postgres://host/db", patience),
-            "postgres://host/db?fallback_application_name=jobportal&connect_timeout=2"
-        );
+        for url in ["postgres://host/db", "postgres://host/db?"] {
+            let expected = "postgres://host/db?fallback_application_name=jobportal&connect_timeout=2";
+            assert_eq!(with_parameters(url, patience), expected);
+        }
         assert_eq!(
             with_parameters("postgres://host/db?connect_timeout=9", patience),
             "postgres://host/db?connect_timeout=9&fallback_application_name=jobportal"

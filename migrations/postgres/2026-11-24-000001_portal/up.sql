@@ -121,12 +121,13 @@ CREATE TABLE jobs (
     updated_at TIMESTAMPTZ NOT NULL,
     deleted_at TIMESTAMPTZ
 );
--- Newest first, and for counting what fits the closed sets without reading a description.
-CREATE INDEX jobs_search_idx ON jobs (posted_at DESC, id DESC)
-    INCLUDE (deadline, job_type, job_subtype, experience_level) WHERE deleted_at IS NULL;
+-- The first lists, newest first; the second counts without a look at the wide rows.
+CREATE INDEX jobs_newest_idx ON jobs (posted_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX jobs_open_idx ON jobs (deadline) INCLUDE (job_type, job_subtype, experience_level)
+WHERE deleted_at IS NULL;
+CREATE INDEX jobs_employer_id_posted_at_idx ON jobs (employer_id, posted_at DESC, id DESC) WHERE deleted_at IS NULL;
 CREATE INDEX jobs_title_search_idx ON jobs USING gin (title_search gin_trgm_ops);
 CREATE INDEX jobs_location_search_idx ON jobs USING gin (location_search gin_trgm_ops);
-CREATE INDEX jobs_employer_id_posted_at_idx ON jobs (employer_id, posted_at DESC, id DESC);
 
 CREATE TABLE applications (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -119,11 +119,16 @@ CREATE TABLE jobs (
     updated_at TEXT NOT NULL,
     deleted_at TEXT
 ) STRICT;
--- The search reads this index alone, newest first, and never a job's description.
-CREATE INDEX jobs_search_idx ON jobs (
-    posted_at DESC, id DESC, deadline, job_type, job_subtype, experience_level, title_search, location_search
+-- A search is filtered and counted on these alone, without a look at the wide rows: newest first where most jobs are open, by
+-- deadline where most are past. SQLite reads deleted_at although it is empty in all.
+CREATE INDEX jobs_newest_idx ON jobs (
+    posted_at DESC, id DESC, deadline, job_type, job_subtype, experience_level, title_search, location_search, deleted_at
 ) WHERE deleted_at IS NULL;
-CREATE INDEX jobs_employer_id_posted_at_idx ON jobs (employer_id, posted_at DESC, id DESC);
+CREATE INDEX jobs_open_idx ON jobs (
+    deadline, job_type, job_subtype, experience_level, title_search, location_search, deleted_at
+) WHERE deleted_at IS NULL;
+CREATE INDEX jobs_employer_id_posted_at_idx ON jobs (employer_id, posted_at DESC, id DESC, deleted_at)
+WHERE deleted_at IS NULL;
 
 CREATE TABLE applications (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,221 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use jobportal_application::{JobFilter, Store};
+use jobportal_domain::{
+    DocumentKind, EmployerDetails, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType,
+};
+use jobportal_tests::database::TestDatabase;
+
+use crate::fixtures::{after, apply, candidate, document, employer, job, now, page, posting, text};
+
+on_both![
+    a_job_comes_back_as_it_was_stored,
+    a_change_is_kept_and_found,
+    details_show_the_employer_and_count_the_applications,
+    an_owner_sees_own_jobs_newest_first,
+    a_search_finds_open_jobs_newest_first,
+    a_search_narrows_by_every_condition,
+    a_needle_is_taken_literally_and_in_any_letter_case,
+];
+
+fn a_job_comes_back_as_it_was_stored(db: &TestDatabase) {
+    let store = db.store();
+    let (owner, employer_id) = employer(&*store, 1);
+    let mut sparse = posting("Sparse");
+    sparse.salary_range = None;
+    sparse.application_link = None;
+    sparse.application_email = None;
+    for posting in [posting("Full"), sparse] {
+        let job = store.write(|uow| Ok(uow.jobs().insert(employer_id, &posting, now())?)).unwrap();
+        let expected = Job { id: job.id, employer_id, posting, posted_at: now(), updated_at: now(), deleted_at: None };
+        assert_eq!(job, expected);
+        let found = store.read(|uow| Ok(uow.jobs().find(job.id)?)).unwrap().unwrap();
+        assert_eq!((found.job, found.owner), (expected, owner));
+    }
+    store
+        .write(|uow| {
+            assert_eq!(uow.jobs().find(JobId(99))?, None);
+            assert_eq!(uow.jobs().lock(JobId(99))?, None);
+            assert_eq!(uow.jobs().details(JobId(99))?, None);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn a_change_is_kept_and_found(db: &TestDatabase) {
+    let store = db.store();
+    let (owner, employer_id) = employer(&*store, 1);
+    let id = job(&*store, employer_id, "Engineer");
+    let mut other = posting("Überflieger");
+    other.location = text("Köln");
+    other.salary_range = None;
+    store
+        .write(|uow| {
+            let mut found = uow.jobs().lock(id)?.unwrap();
+            assert_eq!(found.owner, owner);
+            found.job.revise(other.clone(), after(5)).unwrap();
+            uow.jobs().update(&found.job)?;
+            assert_eq!(uow.jobs().find(id)?.as_ref(), Some(&found));
+            Ok(())
+        })
+        .unwrap();
+    let by_title = JobFilter { title: Some("ÜBER".to_owned()), ..JobFilter::default() };
+    let by_location = JobFilter { location: Some("kÖlN".to_owned()), ..JobFilter::default() };
+    let by_former = JobFilter { title: Some("engineer".to_owned()), ..JobFilter::default() };
+    assert_eq!(search(&*store, &by_title), [id]);
+    assert_eq!(search(&*store, &by_location), [id]);
+    assert_eq!(search(&*store, &by_former), []);
+
+    store
+        .write(|uow| {
+            let mut job = uow.jobs().lock(id)?.unwrap().job;
+            job.delete(after(6)).unwrap();
+            uow.jobs().update(&job)?;
+            assert_eq!(uow.jobs().find(id)?.unwrap().job, job);
+            assert_eq!(uow.jobs().details(id)?, None);
+            assert_eq!(uow.jobs().list_by_owner(owner, page(1, 10))?.total, 0);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(search(&*store, &by_title), []);
+}
+
+fn details_show_the_employer_and_count_the_applications(db: &TestDatabase) {
+    let store = db.store();
+    let (owner, employer_id) = employer(&*store, 1);
+    let (busy, quiet) = (job(&*store, employer_id, "Busy"), job(&*store, employer_id, "Quiet"));
+    for number in 2..5 {
+        apply(&*store, busy, candidate(&*store, number).1);
+    }
+    store
+        .write(|uow| {
+            let logo = uow.documents().insert(owner, &document(DocumentKind::ProfilePicture, "logo"), now())?;
+            let details = EmployerDetails { company_name: Some(text("ACME")), ..EmployerDetails::default() };
+            uow.employers().update(employer_id, &details, Some(logo.id), now())?;
+            let profile = uow.employers().find(employer_id)?.unwrap();
+
+            let busy_details = uow.jobs().details(busy)?.unwrap();
+            assert_eq!(busy_details.employer, profile);
+            assert_eq!(busy_details.total_applications, 3);
+            assert_eq!(busy_details.job, uow.jobs().find(busy)?.unwrap().job);
+            let quiet_details = uow.jobs().details(quiet)?.unwrap();
+            assert_eq!((&quiet_details.employer, quiet_details.total_applications), (&profile, 0));
+            let found = uow.jobs().search(&JobFilter::default(), now(), page(1, 10))?;
+            assert_eq!(found.items, [quiet_details, busy_details]);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Posts a job that began `age` seconds ago.
+fn post(store: &dyn Store, employer: EmployerId, posting: &JobPosting, age: i64) -> JobId {
+    store.write(|uow| Ok(uow.jobs().insert(employer, posting, after(-age))?.id)).unwrap()
+}
+
+fn an_owner_sees_own_jobs_newest_first(db: &TestDatabase) {
+    let store = db.store();
+    let ((owner, own), (_, foreign)) = (employer(&*store, 1), employer(&*store, 2));
+    let jobs: Vec<_> = [20, 30, 10, 10].map(|age| post(&*store, own, &posting("Own"), age)).to_vec();
+    post(&*store, foreign, &posting("Foreign"), 0);
+    let list = |number, size| {
+        let page = store.read(|uow| Ok(uow.jobs().list_by_owner(owner, page(number, size))?)).unwrap();
+        (page.items.into_iter().map(|job| job.id).collect::<Vec<_>>(), page.total)
+    };
+    assert_eq!(list(1, 10), (vec![jobs[3], jobs[2], jobs[0], jobs[1]], 4));
+    assert_eq!(list(2, 2), (vec![jobs[0], jobs[1]], 4));
+    assert_eq!(list(3, 2), (Vec::new(), 4));
+}
+
+fn search_at(store: &dyn Store, filter: &JobFilter, now: DateTime<Utc>) -> Vec<JobId> {
+    let found = store.read(|uow| Ok(uow.jobs().search(filter, now, page(1, 100))?)).unwrap();
+    assert_eq!(found.total, found.items.len() as u64);
+    found.items.into_iter().map(|details| details.job.id).collect()
+}
+
+fn search(store: &dyn Store, filter: &JobFilter) -> Vec<JobId> {
+    search_at(store, filter, now())
+}
+
+fn a_search_finds_open_jobs_newest_first(db: &TestDatabase) {
+    let store = db.store();
+    let (_, employer_id) = employer(&*store, 1);
+    let jobs: Vec<_> = [20, 30, 10, 10, 40].map(|age| post(&*store, employer_id, &posting("Job"), age)).to_vec();
+    let newest_first = [jobs[3], jobs[2], jobs[0], jobs[1], jobs[4]];
+    let all = JobFilter::default();
+    assert_eq!(search(&*store, &all), newest_first);
+
+    let deadline = posting("Job").deadline;
+    assert_eq!(search_at(&*store, &all, deadline - TimeDelta::microseconds(1)), newest_first);
+    assert_eq!(search_at(&*store, &all, deadline), []);
+
+    for (number, expected) in [(1, &newest_first[..2]), (2, &newest_first[2..4]), (3, &newest_first[4..]), (4, &[])] {
+        let found = store.read(|uow| Ok(uow.jobs().search(&all, now(), page(number, 2))?)).unwrap();
+        assert_eq!(found.items.iter().map(|details| details.job.id).collect::<Vec<_>>(), expected);
+        assert_eq!(found.total, 5);
+    }
+}
+
+fn a_search_narrows_by_every_condition(db: &TestDatabase) {
+    let store = db.store();
+    let (_, employer_id) = employer(&*store, 1);
+    let wanted = JobPosting {
+        job_type: JobType::Government,
+        job_subtype: JobSubtype::PartTime,
+        experience_level: ExperienceLevel::Senior,
+        location: text("Chattogram"),
+        ..posting("Rust engineer")
+    };
+    let id = post(&*store, employer_id, &wanted, 0);
+    for other in [
+        JobPosting { title: text("Cook"), ..wanted.clone() },
+        JobPosting { location: text("Sylhet"), ..wanted.clone() },
+        JobPosting { job_type: JobType::Private, ..wanted.clone() },
+        JobPosting { job_subtype: JobSubtype::Contract, ..wanted.clone() },
+        JobPosting { experience_level: ExperienceLevel::Entry, ..wanted.clone() },
+    ] {
+        post(&*store, employer_id, &other, 0);
+    }
+    let filter = JobFilter {
+        id: None,
+        title: Some("ENGINE".to_owned()),
+        location: Some("togram".to_owned()),
+        job_type: Some(JobType::Government),
+        job_subtype: Some(JobSubtype::PartTime),
+        experience_level: Some(ExperienceLevel::Senior),
+    };
+    assert_eq!(search(&*store, &filter), [id]);
+    assert_eq!(search(&*store, &JobFilter { id: Some(id), ..filter.clone() }), [id]);
+    assert_eq!(search(&*store, &JobFilter { id: Some(JobId(id.0 + 1)), ..filter.clone() }), []);
+    let one_less = [
+        JobFilter { title: None, ..filter.clone() },
+        JobFilter { location: None, ..filter.clone() },
+        JobFilter { job_type: None, ..filter.clone() },
+        JobFilter { job_subtype: None, ..filter.clone() },
+        JobFilter { experience_level: None, ..filter },
+    ];
+    for filter in one_less {
+        assert_eq!(search(&*store, &filter).len(), 2, "{filter:?}");
+    }
+}
+
+fn a_needle_is_taken_literally_and_in_any_letter_case(db: &TestDatabase) {
+    let store = db.store();
+    let (_, employer_id) = employer(&*store, 1);
+    let titles = ["100% remote", "100x remote", "snake_case", "snakeXcase", "back\\slash", "ÉCOLE", "O'Neil; DROP"];
+    let ids: Vec<_> = titles.iter().map(|title| job(&*store, employer_id, title)).collect();
+    let long = "%".repeat(60_000);
+    for (needle, expected) in [
+        ("100%", vec![ids[0]]),
+        ("100", vec![ids[1], ids[0]]),
+        ("e_c", vec![ids[2]]),
+        ("k\\s", vec![ids[4]]),
+        ("école", vec![ids[5]]),
+        ("' OR '1'='1", vec![]),
+        ("o'neil;", vec![ids[6]]),
+        ("remote\0", vec![]),
+        (&long, vec![]),
+        ("", ids.iter().rev().copied().collect()),
+    ] {
+        let by_title = JobFilter { title: Some(needle.to_owned()), ..JobFilter::default() };
+        assert_eq!(search(&*store, &by_title), expected, "{}", needle.len());
+    }
+}

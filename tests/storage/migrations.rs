@@ -1,0 +1,132 @@
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use jobportal_domain::UserType;
+use jobportal_persistence::{MigrateError, MigrationState, Migrator};
+use jobportal_tests::database::{Backend, TestDatabase};
+
+use crate::fixtures::{candidate, employer, job, user};
+
+on_both![
+    what_was_undone_can_be_done_again,
+    nothing_is_done_twice_and_data_survives,
+    nodes_that_start_at_once_take_turns,
+    a_newer_database_is_refused,
+    a_migration_that_fails_leaves_the_database_as_it_was,
+];
+
+fn tables(db: &TestDatabase) -> Vec<String> {
+    db.values(match db.backend() {
+        Backend::Sqlite => {
+            "SELECT name AS value FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+        }
+        Backend::Postgres => {
+            "SELECT tablename::text AS value FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+        }
+    })
+}
+
+const BOOKKEEPING: &str = "__diesel_schema_migrations";
+
+fn what_was_undone_can_be_done_again(db: &TestDatabase) {
+    let mut migrator = Migrator::connect(db.url()).unwrap();
+    let before = tables(db);
+    let states = migrator.status().unwrap();
+    assert!(!states.is_empty() && states.iter().all(|state| state.applied));
+    let names: Vec<_> = states.into_iter().map(|state| state.name).collect();
+
+    let undone = migrator.down(usize::MAX).unwrap();
+    assert_eq!(undone, names.iter().rev().cloned().collect::<Vec<_>>());
+    assert_eq!(tables(db), [BOOKKEEPING]);
+    assert!(migrator.status().unwrap().iter().all(|state| !state.applied));
+    assert_eq!(migrator.down(1).unwrap(), [""; 0]);
+
+    assert_eq!(migrator.up().unwrap(), names);
+    assert_eq!(tables(db), before);
+    assert_eq!(migrator.down(1).unwrap(), names[names.len() - 1..]);
+    assert_eq!(migrator.up().unwrap(), names[names.len() - 1..]);
+}
+
+fn nothing_is_done_twice_and_data_survives(db: &TestDatabase) {
+    let store = db.store();
+    let (id, _) = candidate(&*store, 1);
+    let job = job(&*store, employer(&*store, 2).1, "Engineer");
+    assert_eq!(Migrator::connect(db.url()).unwrap().up().unwrap(), [""; 0]);
+    store
+        .read(|uow| {
+            assert!(uow.users().find(id)?.is_some());
+            assert!(uow.jobs().details(job)?.is_some());
+            assert_eq!(uow.plans().list()?.len(), 5);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn nodes_that_start_at_once_take_turns(db: &TestDatabase) {
+    let empty = TestDatabase::create_empty(db.backend());
+    let nodes = 6;
+    let barrier = Arc::new(Barrier::new(nodes));
+    let start = |_| {
+        let (url, barrier) = (empty.url().to_owned(), barrier.clone());
+        thread::spawn(move || {
+            barrier.wait();
+            Migrator::connect(&url).unwrap().up().unwrap().len()
+        })
+    };
+    let threads: Vec<_> = (0..nodes).map(start).collect();
+    let applied: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(applied.iter().filter(|count| **count > 0).count(), 1, "{applied:?}");
+    assert_eq!(tables(&empty), tables(db));
+}
+
+fn a_newer_database_is_refused(db: &TestDatabase) {
+    db.execute(&format!("INSERT INTO {BOOKKEEPING} (version) VALUES ('99991231235959')"));
+    let mut migrator = Migrator::connect(db.url()).unwrap();
+    for outcome in [migrator.up(), migrator.down(1)] {
+        let Err(MigrateError::Newer(version)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(version, "99991231235959");
+    }
+    let last = migrator.status().unwrap().pop();
+    assert_eq!(last, Some(MigrationState { name: "99991231235959".to_owned(), applied: true }));
+    user(&*db.store(), 1, UserType::Candidate);
+}
+
+fn a_migration_that_fails_leaves_the_database_as_it_was(db: &TestDatabase) {
+    let empty = TestDatabase::create_empty(db.backend());
+    empty.execute("CREATE TABLE schedule (x INTEGER)");
+    let mut migrator = Migrator::connect(empty.url()).unwrap();
+    assert!(matches!(migrator.up(), Err(MigrateError::Failed(_))));
+    assert_eq!(tables(&empty), ["schedule"]);
+    empty.execute("DROP TABLE schedule");
+    assert!(!migrator.up().unwrap().is_empty());
+}
+
+/// Each column, and whether it may be empty.
+fn columns(db: &TestDatabase) -> Vec<String> {
+    db.values(match db.backend() {
+        Backend::Sqlite => {
+            "SELECT t.name || '.' || c.name || CASE WHEN c.\"notnull\" OR c.pk > 0 THEN '' ELSE '?' END AS value \
+             FROM sqlite_schema t, pragma_table_info(t.name) c \
+             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE '\\_\\_%' ESCAPE '\\' \
+             ORDER BY t.name, c.cid"
+        }
+        Backend::Postgres => {
+            "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN '' ELSE '?' END AS value \
+             FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%' \
+             ORDER BY table_name, ordinal_position"
+        }
+    })
+}
+
+#[test]
+fn both_trees_make_the_same_tables() {
+    if Backend::Postgres.is_wanted() {
+        let [sqlite, postgres] = [Backend::Sqlite, Backend::Postgres].map(|backend| {
+            let mut columns = columns(&TestDatabase::create(backend));
+            columns.sort();
+            columns
+        });
+        assert!(sqlite.len() > 100);
+        assert_eq!(sqlite, postgres);
+    }
+}
