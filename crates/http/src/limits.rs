@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use jobportal_application::{Error, RatePolicy};
+use jobportal_domain::{EmailAddress, PhoneNumber};
 
 use crate::App;
 use crate::error::ApiError;
@@ -44,7 +45,16 @@ fn network(address: IpAddr) -> String {
 
 /// Counts a request towards what may be done to one account, by the name the client gave for it.
 pub(crate) async fn by_account(app: &App, account: &str, policy: &RatePolicy) -> Result<(), ApiError> {
-    take(app, &account.trim().to_lowercase(), policy).await
+    take(app, &account_key(account), policy).await
+}
+
+/// One key for all spellings of an address or a number. What is neither names no account; it is cut, because keys are kept.
+fn account_key(name: &str) -> String {
+    match (EmailAddress::parse(name), PhoneNumber::parse(name)) {
+        (Ok(email), _) => email.to_string(),
+        (_, Ok(number)) => number.to_string(),
+        _ => name.chars().take(64).collect(),
+    }
 }
 
 async fn take(app: &App, key: &str, policy: &RatePolicy) -> Result<(), ApiError> {
@@ -61,6 +71,16 @@ async fn take(app: &App, key: &str, policy: &RatePolicy) -> Result<(), ApiError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_account_has_one_key_in_every_spelling_and_no_key_is_long() {
+        assert_eq!(account_key(" Ann@Example.com "), "ann@example.com");
+        for spelling in [" 01711111170", "+8801711111170", "8801711111170", "+88001711111170"] {
+            assert_eq!(account_key(spelling), "01711111170");
+        }
+        assert_ne!(account_key("user 1"), account_key("user 2"));
+        assert_eq!(account_key(&"ä".repeat(1_000_000)).chars().count(), 64);
+    }
 
     #[test]
     fn one_customer_of_a_network_is_one_client() {
