@@ -1,3 +1,22 @@
-//! Suite.
+//! The API, called from outside like any client does, on both databases.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on has failed"
+)]
+
+mod accounts;
+mod candidates;
+mod common;
+mod directory;
+mod documents;
+mod employers;
+mod limits;
+mod mail;
 mod mailers;
+mod passwords;
+mod sessions;
+mod verification;

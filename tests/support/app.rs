@@ -198,6 +198,11 @@ impl TestApp {
         Account { user: data["id"].as_i64().expect("an id"), profile, email, phone_number, token, refresh_token }
     }
 
+    /// The same account, signed in anew: when the clock was moved on, its token is past its end.
+    pub async fn again(&self, account: &Account) -> Account {
+        self.signed_in(account.email.clone(), account.phone_number.clone()).await
+    }
+
     /// The body of a job that is open, as the documentation has it.
     pub fn job_body(&self) -> Value {
         json!({

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
 /// What the API answered.
 #[derive(Clone, Debug)]
@@ -18,6 +19,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Status and body, to compare both at once.
+    pub fn outcome(&self) -> (u16, Value) {
+        (self.status, self.json.clone())
+    }
+
+    /// The `id` in the body.
+    pub fn id(&self) -> i64 {
+        self.json["id"].as_i64().unwrap_or_else(|| panic!("no id in {self:?}"))
+    }
+
     /// A header; an empty text where there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -83,4 +94,17 @@ impl Client {
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Answer { status, headers, json, bytes }
     }
+}
+
+/// The outcome of a request that is refused with one text.
+pub fn detail(status: u16, text: &str) -> (u16, Value) {
+    (status, json!({ "detail": text }))
+}
+
+/// Reads a time, which must have the form that the API writes.
+pub fn time(value: &Value) -> DateTime<Utc> {
+    let text = value.as_str().unwrap_or_else(|| panic!("no time: {value}"));
+    let time = DateTime::parse_from_rfc3339(text).expect("a time").to_utc();
+    assert_eq!(text, time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
+    time
 }
