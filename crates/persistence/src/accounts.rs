@@ -168,6 +168,11 @@ impl UserRepository for Session<'_> {
         let found: Vec<i64> = both!(self, |c| query.load(c))?;
         Ok(found.into_iter().map(UserId).collect())
     }
+
+    fn purge_unverified(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError> {
+        let past = users::table.filter(users::verified_at.is_null()).filter(users::created_at.lt(At(before)));
+        both!(self, |c| delete(past).execute(c)).map(|count| count as u64)
+    }
 }
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -179,6 +184,8 @@ struct CodeRow {
     issued_at: At,
     expires_at: At,
     attempts_left: i32,
+    issues: i32,
+    counted_since: At,
     consumed_at: Option<At>,
 }
 
@@ -191,6 +198,8 @@ impl From<&OneTimeCode> for CodeRow {
             issued_at: At(code.issued_at),
             expires_at: At(code.expires_at),
             attempts_left: code.attempts_left.into(),
+            issues: code.issues.into(),
+            counted_since: At(code.counted_since),
             consumed_at: code.consumed_at.map(At),
         }
     }
@@ -207,6 +216,8 @@ impl TryFrom<CodeRow> for OneTimeCode {
             issued_at: row.issued_at.0,
             expires_at: row.expires_at.0,
             attempts_left: stored("one_time_codes.attempts_left", row.attempts_left.try_into())?,
+            issues: stored("one_time_codes.issues", row.issues.try_into())?,
+            counted_since: row.counted_since.0,
             consumed_at: row.consumed_at.map(|at| at.0),
         })
     }

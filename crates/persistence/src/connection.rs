@@ -20,7 +20,6 @@ pub(crate) enum AnyConnection {
 }
 
 /// Where a database is, by the scheme of its address.
-#[derive(Clone)]
 pub(crate) enum Address {
     Sqlite(String),
     Postgres(String),

@@ -30,9 +30,3 @@ mod time;
 pub use error::{MigrateError, OpenError};
 pub use migrations::{MigrationState, Migrator};
 pub use store::{DatabaseSettings, DieselStore};
-
-// Linked for their features alone: how libpq, SQLite and OpenSSL are built.
-use libsqlite3_sys as _;
-#[cfg(feature = "bundled")]
-use openssl_sys as _;
-use pq_sys as _;

@@ -57,7 +57,7 @@ impl TryFrom<ClaimedRow> for QueuedNotification {
         Ok(Self {
             id: NotificationId(row.id),
             recipient: stored("outbox.recipient", EmailAddress::parse(&row.recipient))?,
-            content: stored("outbox.payload", serde_json::from_str(&row.payload))?,
+            content: serde_json::from_str(&row.payload).ok(),
             created_at: row.created_at.0,
             attempt: stored("outbox.attempts", row.attempts.try_into())?,
         })
@@ -197,9 +197,8 @@ impl OutboxRepository for Session<'_> {
         count.map(|count| count as u64)
     }
 
-    fn purge_sent(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError> {
-        // Only what was sent has a time of it.
-        let past = outbox::table.filter(outbox::sent_at.lt(Some(At(before))));
+    fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError> {
+        let past = outbox::table.filter(outbox::created_at.lt(At(before))).filter(outbox::status.ne(PENDING));
         both!(self, |c| delete(past).execute(c)).map(|count| count as u64)
     }
 }

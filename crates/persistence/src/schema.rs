@@ -23,6 +23,8 @@ table! {
         issued_at -> crate::time::Instant,
         expires_at -> crate::time::Instant,
         attempts_left -> Integer,
+        issues -> Integer,
+        counted_since -> crate::time::Instant,
         consumed_at -> Nullable<crate::time::Instant>,
     }
 }

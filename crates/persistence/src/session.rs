@@ -25,8 +25,8 @@ macro_rules! both {
     }};
 }
 
-/// Finds at most one row and holds it until the end of the transaction. SQLite has one writer, who holds everything. A query of
-/// more than one table can't be held; those that belong to a row may still refer to it.
+/// Finds at most one row and holds it until the end of the transaction; others may still refer to it. SQLite has one writer, who
+/// holds everything. For queries of one table: PostgreSQL would hold the rows of all.
 macro_rules! hold {
     ($session:expr, $query:expr) => {{
         use diesel::OptionalExtension;

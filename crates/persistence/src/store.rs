@@ -31,7 +31,7 @@ pub struct DieselStore {
 /// What became of one attempt at a transaction.
 struct Attempt {
     outcome: Result<()>,
-    /// The connection was lost, and nothing was committed by what can be said of it.
+    /// The connection was lost.
     is_lost: bool,
     /// The work was begun.
     has_begun: bool,

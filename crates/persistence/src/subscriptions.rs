@@ -184,6 +184,14 @@ impl SubscriptionRepository for Session<'_> {
         found.map(|(row, plan)| Ok((SubscriptionRow::into(row), Plan::try_from(plan)?.terms))).transpose()
     }
 
+    fn lock_active(&mut self, user: UserId) -> Result<Option<Subscription>, RepositoryError> {
+        let query = subscriptions::table
+            .filter(subscriptions::user_id.eq(user.0))
+            .filter(subscriptions::is_active)
+            .select(SubscriptionRow::as_select());
+        Ok(hold!(self, query)?.map(SubscriptionRow::into))
+    }
+
     fn insert(&mut self, subscription: &Subscription) -> Result<SubscriptionId, RepositoryError> {
         let row = SubscriptionValues::from(subscription);
         both!(self, |c| insert_into(subscriptions::table).values(&row).returning(subscriptions::id).get_result(c))
