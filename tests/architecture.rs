@@ -36,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "jobportal-application",
             "askama",
             "async-trait",
+            "chrono",
             "lettre",
             "tempfile",
             "thiserror",
@@ -59,7 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("jobportal-cache", &["jobportal-application", "async-trait", "moka"]),
-    ("jobportal-files", &["jobportal-application", "async-trait", "bytes", "tempfile", "tokio"]),
+    ("jobportal-files", &["jobportal-application", "async-trait", "bytes", "chrono", "tempfile", "tokio"]),
     (
         "jobportal-http",
         &[

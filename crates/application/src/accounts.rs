@@ -96,6 +96,8 @@ pub trait UserRepository {
     fn list(&mut self, page: PageRequest) -> Result<Page<AccountSummary>, RepositoryError>;
     /// Which of `users` are candidates who applied to a job of the employer with account `employer`.
     fn applicants_among(&mut self, employer: UserId, users: &[UserId]) -> Result<Vec<UserId>, RepositoryError>;
+    /// Deletes accounts made before `before` whose address was never verified; returns how many.
+    fn purge_unverified(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
 }
 
 /// One-time codes: at most one per user and purpose.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,6 +27,12 @@ impl NewDocument {
     pub fn storage_key(&self) -> String {
         storage_key(self.kind, &self.public_id, self.format)
     }
+}
+
+/// The random name of a document, in the name of its content.
+fn public_id_of(key: &str) -> &str {
+    let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
+    name.split_once('.').map_or(name, |(id, _)| id)
 }
 
 fn storage_key(kind: DocumentKind, public_id: &str, format: DocumentFormat) -> String {
@@ -58,6 +65,8 @@ pub trait DocumentRepository {
     fn find(&mut self, public_id: &str) -> Result<Option<(StoredDocument, UserType)>, RepositoryError>;
     /// Whether the candidate who owns it applied to a job of the employer with account `employer`.
     fn owner_applied_to(&mut self, owner: UserId, employer: UserId) -> Result<bool, RepositoryError>;
+    /// Which of these random names are those of documents; up to 1,000 at a time.
+    fn known(&mut self, public_ids: &[String]) -> Result<Vec<String>, RepositoryError>;
     /// Forgets a document unless a profile or an application refers to it; tells whether it did.
     fn delete_unused(&mut self, id: DocumentId) -> Result<bool, RepositoryError>;
 }
@@ -90,6 +99,8 @@ pub trait FileStore: Send + Sync {
     async fn put(&self, key: &str, content: Bytes) -> Result<(), FileError>;
     /// Reads it back.
     async fn get(&self, key: &str) -> Result<Bytes, FileError>;
+    /// The names of all contents that were stored before `before`.
+    async fn stored_before(&self, before: DateTime<Utc>) -> Result<Vec<String>, FileError>;
     /// Deletes it; what is not there is deleted already.
     async fn delete(&self, key: &str) -> Result<(), FileError>;
 }
@@ -111,6 +122,18 @@ impl Documents {
     pub fn prepare(&self, field: &str, kind: DocumentKind, content: &[u8]) -> Result<NewDocument> {
         let format = kind.inspect(content).map_err(|error| Violations::single(field, error))?;
         Ok(NewDocument { public_id: self.random.public_id()?, kind, format, size: content.len() as u64 })
+    }
+
+    /// Which of these names of contents no document has: a node died, or lost the database, between the two.
+    pub fn without_document(&self, keys: &[String]) -> Result<Vec<String>> {
+        const AT_ONCE: usize = 1_000;
+        let mut orphans = Vec::new();
+        for keys in keys.chunks(AT_ONCE) {
+            let ids: Vec<String> = keys.iter().map(|key| public_id_of(key).to_owned()).collect();
+            let known: HashSet<String> = self.store.read(|uow| Ok(uow.documents().known(&ids)?))?.into_iter().collect();
+            orphans.extend(keys.iter().zip(ids).filter(|(_, id)| !known.contains(id)).map(|(key, _)| key.clone()));
+        }
+        Ok(orphans)
     }
 
     /// Finds a document that `viewer` (`None`: anyone) may see, and tells the name of its content.
@@ -281,5 +304,17 @@ mod tests {
     fn a_file_store_that_is_away_is_not_a_missing_file() {
         assert!(matches!(Error::from(FileError::Missing), Error::NotFound(_)));
         assert!(matches!(Error::from(FileError::Unavailable("full".into())), Error::Unavailable(_)));
+    }
+
+    #[test]
+    fn contents_without_a_document_are_found() {
+        let mut uow = MockUnitOfWork::default();
+        uow.documents.expect_known().once().returning(|ids| {
+            assert_eq!(ids, ["kept", "lost"]);
+            Ok(vec!["kept".to_owned()])
+        });
+        let documents = Documents::new(Arc::new(crate::mocks::MockStore::new(uow)), Arc::new(MockRandomSource::new()));
+        let keys = vec!["resume/kept.pdf".to_owned(), "profile_picture/lost.png".to_owned()];
+        assert_eq!(documents.without_document(&keys).unwrap(), ["profile_picture/lost.png"]);
     }
 }

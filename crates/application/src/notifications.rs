@@ -135,8 +135,8 @@ pub struct QueuedNotification {
     pub id: NotificationId,
     /// To whom.
     pub recipient: EmailAddress,
-    /// What it tells.
-    pub content: Notification<SealedCode>,
+    /// What it tells; `None`: this version can't read it, but a newer one may.
+    pub content: Option<Notification<SealedCode>>,
     /// Since when it waits.
     pub created_at: DateTime<Utc>,
     /// Which attempt this is, from 1.
@@ -237,8 +237,8 @@ pub trait OutboxRepository {
     -> Result<Page<OutboxEntry>, RepositoryError>;
     /// Makes given-up notifications due at once, with all their attempts before them; returns how many.
     fn requeue(&mut self, which: Requeue, now: DateTime<Utc>) -> Result<u64, RepositoryError>;
-    /// Deletes notifications that were sent before `before`; returns how many.
-    fn purge_sent(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
+    /// Deletes notifications made before `before` that were sent or given up; returns how many.
+    fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
 }
 
 /// A mail ready to be written out and sent.
@@ -334,7 +334,8 @@ impl Deliveries {
         let mut mails = Vec::with_capacity(queued.len());
         let mut unreadable = Vec::new();
         for QueuedNotification { id, recipient, content, created_at, attempt } in queued {
-            match content.try_map_code(|sealed| self.open(&sealed)) {
+            let content = content.ok_or_else(|| crate::Error::Internal("its content can't be read".into()));
+            match content.and_then(|content| content.try_map_code(|sealed| self.open(&sealed))) {
                 Ok(content) => mails.push(Mail { id, recipient, content, created_at, attempt }),
                 Err(error) => unreadable.push((id, attempt, Err(MailError::Unavailable(error.to_string())))),
             }
@@ -381,8 +382,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// How long a sent notification stays listed.
-    pub const KEEP_SENT: TimeDelta = TimeDelta::days(30);
+    /// How long a notification that was sent or given up stays listed.
+    pub const KEEP_SETTLED: TimeDelta = TimeDelta::days(30);
 
     /// Wires it.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
@@ -400,10 +401,10 @@ impl Outbox {
         self.store.write(|uow| Ok(uow.outbox().requeue(which, now)?))
     }
 
-    /// Deletes what was sent over [`Self::KEEP_SENT`] ago; returns how many.
+    /// Deletes what was sent or given up and is older than [`Self::KEEP_SETTLED`]; returns how many.
     pub fn purge(&self) -> Result<u64> {
-        let before = self.clock.now() - Self::KEEP_SENT;
-        self.store.write(|uow| Ok(uow.outbox().purge_sent(before)?))
+        let before = self.clock.now() - Self::KEEP_SETTLED;
+        self.store.write(|uow| Ok(uow.outbox().purge(before)?))
     }
 }
 

@@ -6,7 +6,7 @@ use jobportal_domain::{
 };
 
 use crate::actor::require_own;
-use crate::{Actor, Clock, Constraint, Error, RepositoryError, Result, Store, UnitOfWork, events};
+use crate::{Actor, Clock, Constraint, Error, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork, events};
 
 const NO_PLAN: Error = Error::NotFound("Subscription plan not found.");
 
@@ -35,6 +35,8 @@ pub trait PlanRepository {
 pub trait SubscriptionRepository {
     /// The active subscription of a user, with the terms of its plan.
     fn active(&mut self, user: UserId) -> Result<Option<(Subscription, PlanTerms)>, RepositoryError>;
+    /// The active subscription of a user, held until the end of the transaction.
+    fn lock_active(&mut self, user: UserId) -> Result<Option<Subscription>, RepositoryError>;
     /// Stores a subscription and returns its id. Conflict: [`Constraint::ActiveSubscription`].
     fn insert(&mut self, subscription: &Subscription) -> Result<SubscriptionId, RepositoryError>;
     /// Stores what changed of a subscription.
@@ -68,9 +70,13 @@ impl Subscriptions {
         Self { store, clock }
     }
 
-    /// All plans.
-    pub fn plans(&self) -> Result<Vec<Plan>> {
-        self.store.read(|uow| Ok(uow.plans().list()?))
+    /// All plans, by id.
+    pub fn plans(&self, page: PageRequest) -> Result<Page<Plan>> {
+        let plans = self.store.read(|uow| Ok(uow.plans().list()?))?;
+        let total = plans.len() as u64;
+        let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+        let items = plans.into_iter().skip(offset).take(page.size() as usize).collect();
+        Page::new(items, total, page).or_invalid()
     }
 
     /// Makes a plan, as an admin.
@@ -131,7 +137,7 @@ impl Subscriptions {
             let Some(plan) = uow.plans().find(plan_id)? else {
                 return Err(Error::invalid("plan", format_args!("Invalid pk \"{plan_id}\" - object does not exist.")));
             };
-            if let Some((mut former, _)) = uow.subscriptions().active(actor.user_id)? {
+            if let Some(mut former) = uow.subscriptions().lock_active(actor.user_id)? {
                 former.end(now);
                 uow.subscriptions().update(&former)?;
             }

@@ -17,19 +17,23 @@ closed_set! {
 
 /// How long a code lives and how often it may be tried.
 ///
-/// The defaults keep OWASP ASVS 6.5.5 (at most 10 minutes) and 6.6.3 (limited tries): a guesser who uses up every try has
-/// a chance of 5 in 1,000,000.
+/// The defaults keep OWASP ASVS 6.5.5 (at most 10 minutes) and 6.6.3 (limited tries): a guesser who uses up every try of every
+/// code has a chance of 25 in 1,000,000 an hour, and nobody gets more than five mails an hour that others asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodePolicy {
     /// From the issue of a code to its end.
     pub lifetime: TimeDelta,
     /// Tries after which a new code is needed.
     pub max_attempts: u16,
+    /// Codes that one user gets for one purpose within [`Self::issue_window`].
+    pub max_issues: u16,
+    /// The time in which codes are counted, from the first of them.
+    pub issue_window: TimeDelta,
 }
 
 impl Default for CodePolicy {
     fn default() -> Self {
-        Self { lifetime: TimeDelta::minutes(10), max_attempts: 5 }
+        Self { lifetime: TimeDelta::minutes(10), max_attempts: 5, max_issues: 5, issue_window: TimeDelta::hours(1) }
     }
 }
 
@@ -81,6 +85,10 @@ pub struct OneTimeCode {
     pub attempts_left: u16,
     /// When it was used.
     pub consumed_at: Option<DateTime<Utc>>,
+    /// How many codes the user got for this purpose since [`Self::counted_since`], this one included.
+    pub issues: u16,
+    /// When the first of them was issued.
+    pub counted_since: DateTime<Utc>,
 }
 
 /// What a try at a code came to. Callers outside learn only whether it was accepted.
@@ -115,7 +123,34 @@ impl OneTimeCode {
             expires_at: now + policy.lifetime,
             attempts_left: policy.max_attempts,
             consumed_at: None,
+            issues: 1,
+            counted_since: now,
         }
+    }
+
+    /// Issues a code in place of this one; `None` where the user got as many as the policy allows.
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use jobportal_domain::{CodePolicy, CodePurpose, OneTimeCode, UserId};
+    ///
+    /// let now = Utc::now();
+    /// let policy = CodePolicy { max_issues: 2, ..CodePolicy::default() };
+    /// let first = OneTimeCode::issue(UserId(1), CodePurpose::PasswordReset, "a".into(), policy, now);
+    /// let second = first.reissue("b".into(), policy, now).unwrap();
+    /// assert_eq!(second.reissue("c".into(), policy, now), None);
+    /// assert!(second.reissue("c".into(), policy, now + TimeDelta::hours(1)).is_some());
+    /// ```
+    pub fn reissue(&self, digest: String, policy: CodePolicy, now: DateTime<Utc>) -> Option<Self> {
+        let new = Self::issue(self.user_id, self.purpose, digest, policy, now);
+        if now >= self.counted_since + policy.issue_window {
+            return Some(new);
+        }
+        (self.issues < policy.max_issues).then_some(Self {
+            issues: self.issues + 1,
+            counted_since: self.counted_since,
+            ..new
+        })
     }
 
     /// Judges one try; `matches` compares the code that was typed with the digest, in constant time.

@@ -2,7 +2,7 @@
 //!
 //! # Duty and invariants
 //! - A content is there whole or not at all: it is written to a temporary file, flushed to the disk, and then renamed;
-//!   when `put` returns it survives a crash. (After one, a temporary file, whose name starts with a dot, may be left behind.)
+//!   when `put` returns it survives a crash. (After one, a temporary file, whose name starts with a dot, may be left behind; it is listed with the others, to be cleaned up.)
 //! - A key is `kind/name.ext`. Nothing outside the directory can be named: any other form of key is refused before the
 //!   file system sees it.
 //! - Only the user that runs the server can read the files.
@@ -11,9 +11,11 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use jobportal_application::{FileError, FileStore};
 
 /// Keeps documents in a directory.
@@ -43,7 +45,7 @@ impl LocalFiles {
     fn locate<'k>(&self, key: &'k str) -> Option<(PathBuf, &'k str)> {
         let is_safe = |name: &str| {
             !name.is_empty()
-                && !name.starts_with('.')
+                && !matches!(name, "." | "..")
                 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         };
         let (kind, name) = key.split_once('/')?;
@@ -71,6 +73,12 @@ impl FileStore for LocalFiles {
         }
     }
 
+    async fn stored_before(&self, before: DateTime<Utc>) -> Result<Vec<String>, FileError> {
+        let root = self.dir.clone();
+        let listed = tokio::task::spawn_blocking(move || list(&root, before.into())).await;
+        listed.map_err(unavailable)?.map_err(unavailable)
+    }
+
     async fn delete(&self, key: &str) -> Result<(), FileError> {
         let Some((dir, name)) = self.locate(key) else { return Ok(()) };
         match tokio::fs::remove_file(dir.join(name)).await {
@@ -96,6 +104,27 @@ fn write(root: &Path, dir: &Path, target: &Path, content: &[u8]) -> io::Result<(
     file.as_file().sync_all()?;
     file.persist(target).map_err(|error| error.error)?;
     sync_directory(dir)
+}
+
+/// The keys of all files, temporary ones included, that were last written before `before`.
+fn list(root: &Path, before: SystemTime) -> io::Result<Vec<String>> {
+    let mut keys = Vec::new();
+    for dir in fs::read_dir(root)? {
+        let dir = dir?;
+        if !dir.file_type()?.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(dir.path())? {
+            let file = file?;
+            // One that was deleted meanwhile is no failure.
+            let is_old = file.metadata().and_then(|data| data.modified()).is_ok_and(|written| written < before);
+            if let (true, Ok(kind), Ok(name)) = (is_old, dir.file_name().into_string(), file.file_name().into_string())
+            {
+                keys.push(format!("{kind}/{name}"));
+            }
+        }
+    }
+    Ok(keys)
 }
 
 fn private_directory() -> fs::DirBuilder {
@@ -223,5 +252,23 @@ mod tests {
         let (dir, files) = store();
         fs::remove_dir_all(dir.path().join("documents")).unwrap();
         assert!(matches!(files.put(KEY, Bytes::new()).await, Err(FileError::Unavailable(_))));
+    }
+
+    #[tokio::test]
+    async fn lists_what_was_stored_before_a_time() {
+        let (dir, files) = store();
+        files.put(KEY, Bytes::from_static(b"content")).await.unwrap();
+        let left_over = dir.path().join("documents/resume/.tmpabc");
+        fs::write(&left_over, b"half").unwrap();
+        let (past, future) =
+            (DateTime::UNIX_EPOCH, DateTime::from(SystemTime::now() + std::time::Duration::from_secs(60)));
+        assert!(files.stored_before(past).await.unwrap().is_empty());
+        let mut listed = files.stored_before(future).await.unwrap();
+        listed.sort_unstable();
+        assert_eq!(listed, [KEY, "resume/.tmpabc"]);
+        for key in &listed {
+            files.delete(key).await.unwrap();
+        }
+        assert!(files.stored_before(future).await.unwrap().is_empty());
     }
 }

@@ -1,4 +1,5 @@
 use actix_web::http::StatusCode;
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::{
@@ -15,7 +16,7 @@ use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::Caller;
 use crate::input::Input;
-use crate::limits::{self, by_account, by_address};
+use crate::limits::{self, by_account, by_address, by_user};
 use crate::page::{Neighbours, Paging};
 use crate::wire;
 
@@ -41,7 +42,7 @@ pub(crate) async fn register(app: Data<App>, request: HttpRequest, body: Body<Re
     let RegisterRequest { email, contract_number, user_type, password } = body.value;
     let command = Register {
         email: email.required("email", &mut violations),
-        phone_number: contract_number.required("contract_number", &mut violations),
+        phone_number: contract_number.required("phone_number", &mut violations),
         user_type: user_type.required("user_type", &mut violations),
         password: password.required("password", &mut violations),
         violations,
@@ -134,8 +135,9 @@ pub(crate) async fn reset_password(app: Data<App>, request: HttpRequest, body: B
     by_address(&app, &request, &limits::CODE).await?;
     by_account(&app, &email, &limits::CODE_ACCOUNT).await?;
     let command = ResetPassword { email, code, password, confirm_password };
-    let ended = app.run_hashing(move |app| app.accounts.reset_password(&command)).await?;
-    app.deny(ended).await;
+    let portal = app.clone();
+    let reset = async move { portal.run_hashing(move |app| app.accounts.reset_password(&command)).await };
+    app.end_sessions(reset).await?;
     Ok(HttpResponse::Ok().json(json!({ "detail": PASSWORD_CHANGED })))
 }
 
@@ -167,10 +169,11 @@ pub(crate) async fn change_password(
         return Err(violations.into());
     };
     by_address(&app, &request, &limits::SIGN_IN).await?;
-    by_account(&app, &format!("user {}", actor.user_id), &limits::SIGN_IN_ACCOUNT).await?;
+    by_user(&app, &actor, &limits::CHANGE_PASSWORD).await?;
     let command = ChangePassword { old_password, password, confirm_password };
-    let ended = app.run_hashing(move |app| app.accounts.change_password(&actor, &command)).await?;
-    app.deny(ended).await;
+    let portal = app.clone();
+    let change = async move { portal.run_hashing(move |app| app.accounts.change_password(&actor, &command)).await };
+    app.end_sessions(change).await?;
     Ok(HttpResponse::Ok().json(json!({ "detail": PASSWORD_CHANGED })))
 }
 
@@ -195,6 +198,11 @@ impl From<TokenPair> for TokensBody {
     }
 }
 
+/// Tokens must not be kept by anything on their way (RFC 6749 §5.1).
+fn tokens(pair: TokenPair) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(TokensBody::from(pair))
+}
+
 /// `POST /account/login/`
 pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<LoginRequest>) -> Answer {
     let mut violations = Violations::default();
@@ -205,7 +213,7 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
     by_account(&app, &identifier, &limits::SIGN_IN_ACCOUNT).await?;
     let command = SignIn { identifier, password };
     match app.run_hashing(move |app| app.accounts.sign_in(&command)).await? {
-        SignedIn::Granted(pair) => Ok(HttpResponse::Ok().json(TokensBody::from(pair))),
+        SignedIn::Granted(pair) => Ok(tokens(pair)),
         SignedIn::Refused => Err(refused(
             "Token generation failed: Users matching query does not exist.",
             "No account matches this e-mail or phone number and this password.",
@@ -241,14 +249,15 @@ pub(crate) async fn refresh(app: Data<App>, request: HttpRequest, body: Body<Ref
     let token = body.value.token()?;
     by_address(&app, &request, &limits::SIGN_IN).await?;
     let pair = app.run(move |app| app.accounts.refresh(&token)).await?;
-    Ok(HttpResponse::Ok().json(TokensBody::from(pair)))
+    Ok(tokens(pair))
 }
 
 /// `POST /account/logout/`
 pub(crate) async fn logout(app: Data<App>, Caller(actor): Caller, body: Body<RefreshTokenRequest>) -> Answer {
     let token = body.value.token()?;
-    let ended = app.run(move |app| app.accounts.sign_out(&actor, &token)).await?;
-    app.deny(ended).await;
+    let portal = app.clone();
+    let sign_out = async move { portal.run(move |app| app.accounts.sign_out(&actor, &token)).await };
+    app.end_sessions(sign_out).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

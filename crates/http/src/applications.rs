@@ -1,9 +1,11 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use jobportal_application::{ApplicationDetails, ApplyForJob, DocumentChange, ReceivedApplication, Submission};
+use jobportal_application::{
+    ApplicationDetails, ApplyForJob, DocumentChange, NewDocument, ReceivedApplication, Saved, Submission,
+};
 use jobportal_domain::{
-    ApplicationForm, ApplicationId, ApplicationStatus, DocumentKind, Job, JobApplication, JobId, Money, Text, UserType,
+    ApplicationForm, ApplicationId, ApplicationStatus, DocumentKind, Job, JobApplication, JobId, Money, Text,
     Violations,
 };
 use serde::{Deserialize, Serialize};
@@ -12,9 +14,9 @@ use serde_json::json;
 use crate::App;
 use crate::body::{Body, Request};
 use crate::candidates::CandidateBody;
-use crate::documents::document_change;
+use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
-use crate::extract::{Caller, PathId};
+use crate::extract::{Candidate, Employer, PathId, require_own_user};
 use crate::input::Input;
 use crate::jobs::{JobBody, JobWithEmployerBody};
 use crate::page::{Paging, page_headers};
@@ -80,6 +82,7 @@ fn received(received: ReceivedApplication, job: &Job) -> ReceivedBody<JobBody> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ApplyRequest {
+    user: Input<i64>,
     job: Input<i64>,
     candidate: Input<i64>,
     cover_letter: Input<String>,
@@ -94,13 +97,13 @@ impl Request for ApplyRequest {
 /// `POST /application/{job_id}/`
 pub(crate) async fn submit(
     app: Data<App>,
-    Caller(actor): Caller,
+    Candidate(actor): Candidate,
     PathId(id): PathId,
     body: Body<ApplyRequest>,
 ) -> Answer {
-    actor.require(UserType::Candidate)?;
     let mut violations = Violations::default();
-    let ApplyRequest { job, candidate, cover_letter, expected_salary, notice_period } = body.value;
+    let ApplyRequest { user, job, candidate, cover_letter, expected_salary, notice_period } = body.value;
+    let user = user.optional("user", &mut violations);
     let job = job.optional("job", &mut violations);
     let candidate = candidate.optional("candidate", &mut violations);
     let form = ApplicationForm {
@@ -108,25 +111,25 @@ pub(crate) async fn submit(
         expected_salary: expected_salary.change("expected_salary", &mut violations, Money::parse).apply(None),
         notice_period: notice_period.change_text("notice_period", &mut violations).apply(None),
     };
-    let resume = document_change(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
+    let resume = upload(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
     violations.into_result()?;
-    let resume = resume.store(&app).await?;
-    let document = match &resume.change {
-        DocumentChange::Replace(document) => Some(document.clone()),
-        DocumentChange::Keep | DocumentChange::Remove => None,
-    };
-    let command = ApplyForJob { job_id: JobId(id), job, candidate, form, resume: document };
-    match app.run(move |app| app.applications.submit(&actor, &command)).await {
-        Ok(Submission::Sent(application)) => Ok(HttpResponse::Created().json(ApplicationBody::from(application))),
-        Ok(Submission::AlreadyApplied) => {
-            resume.discard(&app).await;
-            Ok(HttpResponse::Ok().json(json!({ "status": "Already Applied" })))
-        }
-        Err(error) => {
-            resume.discard(&app).await;
-            Err(error)
-        }
-    }
+    require_own_user(user, &actor)?;
+    let submission = run_with_upload(&app, resume, move |app, resume| {
+        let resume = match resume {
+            DocumentChange::Replace(document) => Some(document),
+            DocumentChange::Keep | DocumentChange::Remove => None,
+        };
+        let unused = resume.as_ref().map(NewDocument::storage_key);
+        let command = ApplyForJob { job_id: JobId(id), job, candidate, form, resume };
+        let value = app.applications.submit(&actor, &command)?;
+        let discarded = if value == Submission::AlreadyApplied { Vec::from_iter(unused) } else { Vec::new() };
+        Ok(Saved { value, discarded })
+    })
+    .await?;
+    Ok(match submission {
+        Submission::Sent(application) => HttpResponse::Created().json(ApplicationBody::from(application)),
+        Submission::AlreadyApplied => HttpResponse::Ok().json(json!({ "status": "Already Applied" })),
+    })
 }
 
 #[derive(Serialize)]
@@ -140,7 +143,7 @@ struct OwnApplicationsBody {
 pub(crate) async fn own(
     app: Data<App>,
     request: HttpRequest,
-    Caller(actor): Caller,
+    Candidate(actor): Candidate,
     Paging(page): Paging<100>,
 ) -> Answer {
     let page = app.run(move |app| app.applications.own(&actor, page)).await?;
@@ -153,7 +156,7 @@ pub(crate) async fn own(
 pub(crate) async fn of_job(
     app: Data<App>,
     request: HttpRequest,
-    Caller(actor): Caller,
+    Employer(actor): Employer,
     PathId(id): PathId,
     Paging(page): Paging<100>,
 ) -> Answer {
@@ -171,7 +174,7 @@ pub(crate) async fn of_job(
 }
 
 /// `GET /application/status/{id}/`
-pub(crate) async fn details(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
+pub(crate) async fn details(app: Data<App>, Employer(actor): Employer, PathId(id): PathId) -> Answer {
     let ApplicationDetails { application, job, candidate } =
         app.run(move |app| app.applications.details(&actor, ApplicationId(id))).await?;
     let data = ReceivedBody {
@@ -193,11 +196,10 @@ impl Request for StatusRequest {}
 /// `PATCH /application/status/{id}/`
 pub(crate) async fn move_to(
     app: Data<App>,
-    Caller(actor): Caller,
+    Employer(actor): Employer,
     PathId(id): PathId,
     body: Body<StatusRequest>,
 ) -> Answer {
-    actor.require(UserType::Employer)?;
     let mut violations = Violations::default();
     let status = body
         .value

@@ -64,7 +64,7 @@ impl<T: Request + 'static> FromRequest for Body<T> {
         let payload = payload.take();
         Box::pin(async move {
             let read = async {
-                match request.content_type().trim() {
+                match request.content_type().trim().to_ascii_lowercase().as_str() {
                     "application/json" => Ok((read_json(payload).await?, File::Absent)),
                     "multipart/form-data" if T::FILE.is_some() => read_form::<T>(&request, payload).await,
                     // Without a type there may be a body all the same; only none at all counts as an empty object.
@@ -121,7 +121,9 @@ async fn read_form<T: Request>(
             return Err(ApiError::MalformedBody(format!("A form may have at most {MAX_FORM_FIELDS} fields.")));
         }
         let key = field.name().unwrap_or_default().to_owned();
-        let is_file = field.content_disposition().is_some_and(|d| d.get_filename().is_some());
+        let disposition = field.content_disposition();
+        let file_name = disposition.and_then(|d| d.get_filename().map(str::to_owned));
+        let is_file = file_name.is_some() || disposition.is_some_and(|d| d.get_filename_ext().is_some());
         let mut content = BytesMut::new();
         while let Some(chunk) = field.next().await {
             let chunk = chunk.map_err(malformed_form)?;
@@ -129,7 +131,9 @@ async fn read_form<T: Request>(
             content.extend_from_slice(&chunk);
         }
         if T::FILE == Some(key.as_str()) {
-            if is_file {
+            // A browser sends a file input that was left empty as a file without name and content.
+            let is_left_empty = content.is_empty() && file_name.is_none_or(|name| name.is_empty());
+            if is_file && !is_left_empty {
                 file = File::Uploaded(content.freeze());
             }
             continue;

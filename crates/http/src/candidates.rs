@@ -3,17 +3,17 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::NaiveDate;
 use jobportal_application::{CandidateAccount, RevisePersonal, ReviseProfessional};
 use jobportal_domain::{
-    CandidateId, CandidateProfile, DocumentKind, PersonalDetails, ProfessionalDetails, ProfessionalProfile, Section,
-    Text, Violations, WebAddress,
+    CandidateId, CandidateProfile, DocumentKind, MAX_ENTRIES_PER_SECTION, MAX_SOCIAL_LINKS, PersonalDetails,
+    ProfessionalDetails, ProfessionalProfile, Section, Text, Violations, WebAddress,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::App;
 use crate::accounts::ContactBody;
 use crate::body::{Body, Request};
-use crate::documents::{document_change, saved};
+use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
-use crate::extract::{Caller, PathId};
+use crate::extract::{Caller, Candidate, PathId, require_own_user};
 use crate::input::{Change, Input};
 use crate::page::{Paging, array};
 use crate::wire::DocumentPath;
@@ -110,7 +110,7 @@ impl From<CandidateAccount> for CandidateAccountBody {
 }
 
 /// `GET /candidate/profile/`
-pub(crate) async fn own(app: Data<App>, Caller(actor): Caller) -> Answer {
+pub(crate) async fn own(app: Data<App>, Candidate(actor): Candidate) -> Answer {
     let account = app.run(move |app| app.candidates.own(&actor)).await?;
     Ok(HttpResponse::Ok().json(CandidateAccountBody::from(account)))
 }
@@ -135,6 +135,7 @@ pub(crate) async fn list(
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ProfessionalRequest {
+    user: Input<i64>,
     candidate: Input<i64>,
     education: Input<Vec<String>>,
     experience: Input<Vec<String>>,
@@ -179,7 +180,10 @@ impl ProfessionalRequest {
             ("club_and_committee", Section::Clubs, self.club_and_committee),
             ("Competitive_exams", Section::Exams, self.competitive_exams),
         ] {
-            let entries = input.change_list(field, violations, Text::parse).apply(None).unwrap_or_default();
+            let entries = input
+                .change_list(field, MAX_ENTRIES_PER_SECTION, violations, Text::parse)
+                .apply(None)
+                .unwrap_or_default();
             violations.check(field, details.set(section, entries));
         }
         (candidate, details)
@@ -189,19 +193,19 @@ impl ProfessionalRequest {
 /// `POST /candidate/profile/`
 pub(crate) async fn revise_professional(
     app: Data<App>,
-    Caller(actor): Caller,
-    body: Body<ProfessionalRequest>,
+    Candidate(actor): Candidate,
+    mut body: Body<ProfessionalRequest>,
 ) -> Answer {
-    actor.require(jobportal_domain::UserType::Candidate)?;
     let mut violations = Violations::default();
+    let user = std::mem::take(&mut body.value.user).optional("user", &mut violations);
     let (candidate, details) = body.value.details(&mut violations);
-    let resume = document_change(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
+    let resume = upload(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
     violations.into_result()?;
-    let resume = resume.store(&app).await?;
-    let change = resume.change.clone();
-    let command = ReviseProfessional { candidate, details, resume: change };
-    let outcome = app.run(move |app| app.candidates.revise_professional(&actor, &command)).await;
-    let (id, profile) = saved(&app, resume, outcome).await?;
+    require_own_user(user, &actor)?;
+    let (id, profile) = run_with_upload(&app, resume, move |app, resume| {
+        app.candidates.revise_professional(&actor, &ReviseProfessional { candidate, details, resume })
+    })
+    .await?;
     Ok(HttpResponse::Ok().json(ProfessionalBody::new(id, &profile)))
 }
 
@@ -224,8 +228,11 @@ impl Request for PersonalRequest {
 }
 
 /// `PUT` and `PATCH /candidate/profile/`
-pub(crate) async fn revise_personal(app: Data<App>, Caller(actor): Caller, body: Body<PersonalRequest>) -> Answer {
-    actor.require(jobportal_domain::UserType::Candidate)?;
+pub(crate) async fn revise_personal(
+    app: Data<App>,
+    Candidate(actor): Candidate,
+    body: Body<PersonalRequest>,
+) -> Answer {
     let mut violations = Violations::default();
     let PersonalRequest { user, first_name, last_name, address, bio, social_links, gender, birth_date } = body.value;
     let user = user.optional("user", &mut violations);
@@ -234,16 +241,16 @@ pub(crate) async fn revise_personal(app: Data<App>, Caller(actor): Caller, body:
     let address = address.change_text("address", &mut violations);
     let bio = bio.change_text("bio", &mut violations);
     let social_links: Change<Vec<WebAddress>> =
-        social_links.change_list("social_links", &mut violations, WebAddress::parse);
+        social_links.change_list("social_links", MAX_SOCIAL_LINKS, &mut violations, WebAddress::parse);
     let gender = gender.change_text("gender", &mut violations);
     let birth_date = birth_date.change("birth_date", &mut violations, |raw| {
         NaiveDate::parse_from_str(raw.trim(), "%Y-%m-%d")
             .map_err(|_| "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
     });
-    let picture = document_change(&app, "profile_pic", DocumentKind::ProfilePicture, body.file, &mut violations)?;
+    let told = PersonalDetails { birth_date: birth_date.apply(None), ..PersonalDetails::default() };
+    violations.extend(told.validate(app.clock.now()));
+    let picture = upload(&app, "profile_pic", DocumentKind::ProfilePicture, body.file, &mut violations)?;
     violations.into_result()?;
-    let picture = picture.store(&app).await?;
-    let change = picture.change.clone();
     let revise = move |present: PersonalDetails| PersonalDetails {
         first_name: first_name.apply(present.first_name),
         last_name: last_name.apply(present.last_name),
@@ -253,8 +260,9 @@ pub(crate) async fn revise_personal(app: Data<App>, Caller(actor): Caller, body:
         gender: gender.apply(present.gender),
         birth_date: birth_date.apply(present.birth_date),
     };
-    let command = RevisePersonal { user, revise, picture: change };
-    let outcome = app.run(move |app| app.candidates.revise_personal(&actor, &command)).await;
-    let profile = saved(&app, picture, outcome).await?;
+    let profile = run_with_upload(&app, picture, move |app, picture| {
+        app.candidates.revise_personal(&actor, &RevisePersonal { user, revise, picture })
+    })
+    .await?;
     Ok(HttpResponse::Ok().json(CandidateBody::from(profile)))
 }

@@ -8,18 +8,17 @@ use jobportal_domain::{DocumentKind, Violations};
 use crate::App;
 use crate::body::File;
 use crate::error::ApiError;
-use crate::extract::MaybeCaller;
+use crate::extract::{MaybeCaller, to_the_end};
 use crate::wire::folder;
 
 /// What a request does to a document, with the content that comes with it.
 pub(crate) struct Upload {
-    /// What it does.
-    pub(crate) change: DocumentChange,
+    change: DocumentChange,
     content: Bytes,
 }
 
 /// Judges the file of a request; what is wrong with it is recorded under `field`.
-pub(crate) fn document_change(
+pub(crate) fn upload(
     app: &App,
     field: &str,
     kind: DocumentKind,
@@ -41,37 +40,44 @@ pub(crate) fn document_change(
     Ok(Upload { change, content })
 }
 
-impl Upload {
-    /// Stores the content, so that a transaction can refer to it.
-    pub(crate) async fn store(self, app: &App) -> Result<Self, ApiError> {
-        if let DocumentChange::Replace(document) = &self.change {
-            app.files.put(&document.storage_key(), self.content.clone()).await.map_err(Error::from)?;
+/// Stores the content of an upload, runs the use case that refers to it, and deletes contents that nothing refers to any more:
+/// the replaced ones after a success, the new one after a refusal. After a failure nobody knows whether the transaction was
+/// committed; then the clean-up decides.
+pub(crate) async fn run_with_upload<T: Send + 'static>(
+    app: &Data<App>,
+    upload: Upload,
+    use_case: impl FnOnce(&App, DocumentChange) -> Result<Saved<T>, Error> + Send + 'static,
+) -> Result<T, ApiError> {
+    let app = app.clone();
+    to_the_end(async move {
+        let Upload { change, content } = upload;
+        let stored = match &change {
+            DocumentChange::Replace(document) => Some(document.storage_key()),
+            DocumentChange::Keep | DocumentChange::Remove => None,
+        };
+        if let Some(key) = &stored {
+            app.files.put(key, content).await.map_err(Error::from)?;
         }
-        Ok(self)
-    }
-
-    /// Deletes the content again, if nothing came to refer to it.
-    pub(crate) async fn discard(self, app: &App) {
-        if let DocumentChange::Replace(document) = &self.change {
-            delete(app, &document.storage_key()).await;
-        }
-    }
-}
-
-/// Deletes contents that nothing refers to any more: the replaced ones after a success, the new one after a failure.
-pub(crate) async fn saved<T>(app: &App, upload: Upload, outcome: Result<Saved<T>, ApiError>) -> Result<T, ApiError> {
-    match outcome {
-        Ok(saved) => {
-            for key in &saved.discarded {
-                delete(app, key).await;
+        match app.run(move |app| use_case(app, change)).await {
+            Ok(saved) => {
+                for key in &saved.discarded {
+                    delete(&app, key).await;
+                }
+                Ok(saved.value)
             }
-            Ok(saved.value)
+            Err(error) => {
+                let is_refusal = !matches!(
+                    error,
+                    ApiError::UseCase(Error::Unavailable(_) | Error::Internal(_)) | ApiError::NotRun(_)
+                );
+                if let Some(key) = stored.filter(|_| is_refusal) {
+                    delete(&app, &key).await;
+                }
+                Err(error)
+            }
         }
-        Err(error) => {
-            upload.discard(app).await;
-            Err(error)
-        }
-    }
+    })
+    .await
 }
 
 async fn delete(app: &App, key: &str) {

@@ -1,16 +1,14 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::ReviseEmployer;
-use jobportal_domain::{
-    DocumentKind, EmployerDetails, EmployerId, EmployerProfile, Text, UserType, Violations, WebAddress,
-};
+use jobportal_domain::{DocumentKind, EmployerDetails, EmployerId, EmployerProfile, Text, Violations, WebAddress};
 use serde::{Deserialize, Serialize};
 
 use crate::App;
 use crate::body::{Body, Request};
-use crate::documents::{document_change, saved};
+use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
-use crate::extract::{Caller, PathId};
+use crate::extract::{Employer, PathId};
 use crate::input::Input;
 use crate::page::{Paging, array};
 use crate::wire::DocumentPath;
@@ -47,7 +45,7 @@ impl From<EmployerProfile> for EmployerBody {
 }
 
 /// `GET /employer/profile/`
-pub(crate) async fn own(app: Data<App>, Caller(actor): Caller) -> Answer {
+pub(crate) async fn own(app: Data<App>, Employer(actor): Employer) -> Answer {
     let profile = app.run(move |app| app.employers.own(&actor)).await?;
     Ok(HttpResponse::Ok().json(EmployerBody::from(profile)))
 }
@@ -80,8 +78,7 @@ impl Request for EmployerRequest {
 }
 
 /// `PUT` and `PATCH /employer/profile/`
-pub(crate) async fn revise(app: Data<App>, Caller(actor): Caller, body: Body<EmployerRequest>) -> Answer {
-    actor.require(UserType::Employer)?;
+pub(crate) async fn revise(app: Data<App>, Employer(actor): Employer, body: Body<EmployerRequest>) -> Answer {
     let mut violations = Violations::default();
     let EmployerRequest { user, first_name, last_name, address, website, company_name } = body.value;
     let user = user.optional("user", &mut violations);
@@ -90,10 +87,8 @@ pub(crate) async fn revise(app: Data<App>, Caller(actor): Caller, body: Body<Emp
     let address = address.change_text("address", &mut violations);
     let website = website.change("website", &mut violations, WebAddress::parse);
     let company_name = company_name.change_text("company_name", &mut violations);
-    let picture = document_change(&app, "profile_picture", DocumentKind::ProfilePicture, body.file, &mut violations)?;
+    let picture = upload(&app, "profile_picture", DocumentKind::ProfilePicture, body.file, &mut violations)?;
     violations.into_result()?;
-    let picture = picture.store(&app).await?;
-    let change = picture.change.clone();
     let revise = move |present: EmployerDetails| EmployerDetails {
         first_name: first_name.apply(present.first_name),
         last_name: last_name.apply(present.last_name),
@@ -101,8 +96,9 @@ pub(crate) async fn revise(app: Data<App>, Caller(actor): Caller, body: Body<Emp
         website: website.apply(present.website),
         company_name: company_name.apply(present.company_name),
     };
-    let command = ReviseEmployer { user, revise, picture: change };
-    let outcome = app.run(move |app| app.employers.revise(&actor, &command)).await;
-    let profile = saved(&app, picture, outcome).await?;
+    let profile = run_with_upload(&app, picture, move |app, picture| {
+        app.employers.revise(&actor, &ReviseEmployer { user, revise, picture })
+    })
+    .await?;
     Ok(HttpResponse::Ok().json(EmployerBody::from(profile)))
 }

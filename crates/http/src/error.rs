@@ -121,8 +121,17 @@ impl ResponseError for ApiError {
 }
 
 fn fields(violations: &Violations) -> Value {
-    let fields = violations.fields().map(|(field, messages)| (field.to_owned(), Value::from(messages)));
+    let fields = violations.fields().map(|(field, messages)| (wire_name(field).to_owned(), Value::from(messages)));
     Value::Object(fields.collect::<Map<_, _>>())
+}
+
+/// What the wire calls a field that has another name inside.
+fn wire_name(field: &str) -> &str {
+    match field {
+        "phone_number" => "contract_number",
+        "code" => "otp",
+        other => other,
+    }
 }
 
 fn retry_after(response: &mut HttpResponseBuilder, after: Duration) {

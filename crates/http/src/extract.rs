@@ -6,15 +6,47 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use jobportal_application::{Actor, Error, Result};
+use jobportal_domain::UserType;
 
-use crate::App;
 use crate::error::ApiError;
+use crate::{App, Rejected, limits};
 
 /// Who is asking; a request without a good access token is refused.
 pub(crate) struct Caller(pub(crate) Actor);
 
 /// Who is asking, if anyone says so; a bad access token is refused.
 pub(crate) struct MaybeCaller(pub(crate) Option<Actor>);
+
+/// Declares an extractor that refuses everyone but users of one type, before the body is read.
+macro_rules! caller_of_type {
+    ($($(#[$doc:meta])* $name:ident = $user_type:expr;)+) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name(pub(crate) Actor);
+
+        impl FromRequest for $name {
+            type Error = ApiError;
+            type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+            fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+                let caller = Caller::from_request(request, payload);
+                Box::pin(async move {
+                    let Caller(actor) = caller.await?;
+                    actor.require($user_type)?;
+                    Ok(Self(actor))
+                })
+            }
+        }
+    )+};
+}
+
+caller_of_type! {
+    /// A candidate who is asking.
+    Candidate = UserType::Candidate;
+    /// An employer who is asking.
+    Employer = UserType::Employer;
+    /// An admin who is asking.
+    Admin = UserType::Admin;
+}
 
 const NO_TOKEN: Error = Error::Unauthenticated("Authentication credentials were not provided.");
 const BAD_TOKEN: Error = Error::Unauthenticated("Given token not valid or expired.");
@@ -25,7 +57,11 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { Ok(Self(identify(&request).await?.ok_or(NO_TOKEN)?)) })
+        Box::pin(async move {
+            let actor = identify(&request).await?.ok_or(NO_TOKEN)?;
+            limits::writes(app_of(&request)?, &request, &actor).await?;
+            Ok(Self(actor))
+        })
     }
 }
 
@@ -39,9 +75,13 @@ impl FromRequest for MaybeCaller {
     }
 }
 
+fn app_of(request: &HttpRequest) -> Result<&Data<App>> {
+    request.app_data::<Data<App>>().ok_or_else(|| Error::Internal("the application is not set up".into()))
+}
+
 async fn identify(request: &HttpRequest) -> Result<Option<Actor>> {
     let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
-    let app = request.app_data::<Data<App>>().ok_or_else(|| Error::Internal("the application is not set up".into()))?;
+    let app = app_of(request)?;
     let (scheme, token) = header.to_str().ok().and_then(|text| text.trim().split_once(' ')).ok_or(BAD_TOKEN)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(BAD_TOKEN);
@@ -66,6 +106,21 @@ impl FromRequest for PathId {
     }
 }
 
+/// Refuses the id of another user that a body carries for compatibility.
+pub(crate) fn require_own_user(user: Option<i64>, actor: &Actor) -> Result<()> {
+    match user {
+        Some(user) if user != actor.user_id.0 => Err(Error::NOT_YOURS),
+        _ => Ok(()),
+    }
+}
+
+/// Does `work` to its end, also if the client hangs up meanwhile; a handler alone would be dropped where it is.
+pub(crate) async fn to_the_end<T: 'static>(
+    work: impl Future<Output = Result<T, ApiError>> + 'static,
+) -> Result<T, ApiError> {
+    actix_web::rt::spawn(work).await.unwrap_or(Err(ApiError::NotRun(Rejected::Panicked)))
+}
+
 impl App {
     /// Runs a use case on the database lane.
     pub(crate) async fn run<T: Send + 'static>(
@@ -85,10 +140,18 @@ impl App {
         Ok(self.hashing.run(move || use_case(&app)).await??)
     }
 
-    /// Ends sessions for the access tokens that are out there.
-    pub(crate) async fn deny(&self, sessions: Vec<String>) {
-        for session in sessions {
-            self.denylist.deny(&session, self.settings.access_lifetime).await;
-        }
+    /// Ends sessions, also for the access tokens that are out there: `ends` ends them in the store and returns their ids.
+    pub(crate) async fn end_sessions(
+        self: &std::sync::Arc<Self>,
+        ends: impl Future<Output = Result<Vec<String>, ApiError>> + 'static,
+    ) -> Result<(), ApiError> {
+        let app = std::sync::Arc::clone(self);
+        to_the_end(async move {
+            for session in ends.await? {
+                app.denylist.deny(&session, app.settings.access_lifetime).await;
+            }
+            Ok(())
+        })
+        .await
     }
 }

@@ -165,10 +165,11 @@ impl Input<String> {
 }
 
 impl Input<Vec<String>> {
-    /// A change to a list; `null` empties it. What is wrong with an entry is told with its place.
+    /// A change to a list of at most `max` entries; `null` empties it. What is wrong with an entry is told with its place.
     pub(crate) fn change_list<U, E: std::fmt::Display>(
         self,
         field: &str,
+        max: usize,
         violations: &mut Violations,
         parse: impl Fn(&str) -> Result<U, E>,
     ) -> Change<Vec<U>> {
@@ -177,6 +178,10 @@ impl Input<Vec<String>> {
             Self::Null => return Change::Clear,
             given => given.required(field, violations).unwrap_or_default(),
         };
+        if items.len() > max {
+            violations.push(field, format_args!("Ensure this field has no more than {max} elements."));
+            return Change::Keep;
+        }
         let mut parsed = Vec::with_capacity(items.len());
         for (place, item) in (1..).zip(&items) {
             match parse(item) {
@@ -255,7 +260,15 @@ mod tests {
     fn a_wrong_entry_of_a_list_is_told_with_its_place() {
         let mut violations = Violations::default();
         let tags = read(json!({ "tags": ["a", "", "c"] })).tags;
-        tags.change_list("tags", &mut violations, Text::<5>::parse);
+        tags.change_list("tags", 3, &mut violations, Text::<5>::parse);
         assert_eq!(violations.of("tags"), ["Item 2: This field may not be blank."]);
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_told_once_however_long_it_is() {
+        let mut violations = Violations::default();
+        let tags = read(json!({ "tags": vec![""; 100_000] })).tags;
+        tags.change_list("tags", 3, &mut violations, Text::<5>::parse);
+        assert_eq!(violations.of("tags"), ["Ensure this field has no more than 3 elements."]);
     }
 }

@@ -2,7 +2,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, Utc};
-use jobportal_application::{JobDetails, JobFilter};
+use jobportal_application::{Actor, JobDetails, JobFilter};
 use jobportal_domain::{
     EmailAddress, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType, Text, Violations, WebAddress,
 };
@@ -13,7 +13,7 @@ use crate::App;
 use crate::body::{Body, Request};
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
-use crate::extract::{Caller, PathId};
+use crate::extract::{Caller, Employer, PathId, require_own_user};
 use crate::input::{Change, Input};
 use crate::page::{Paging, Query, page_headers};
 use crate::wire::Timestamp;
@@ -111,6 +111,7 @@ impl From<JobDetails> for JobDetailsBody {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct JobRequest {
+    user: Input<i64>,
     employer: Input<i64>,
     title: Input<String>,
     description: Input<String>,
@@ -152,8 +153,10 @@ enum Completeness {
 }
 
 impl JobRequest {
-    fn draft(self, completeness: Completeness) -> (Option<i64>, Draft) {
+    /// Reads the request of `actor`, and the id of the employer that it names.
+    fn draft(self, actor: &Actor, completeness: Completeness) -> Result<(Option<i64>, Draft), ApiError> {
         let mut violations = Violations::default();
+        require_own_user(self.user.optional("user", &mut violations), actor)?;
         let employer = self.employer.optional("employer", &mut violations);
         let draft = Draft {
             title: field(self.title, "title", completeness, &mut violations, Text::parse),
@@ -175,7 +178,7 @@ impl JobRequest {
             application_email: self.application_email.change("application_email", &mut violations, EmailAddress::parse),
             violations,
         };
-        (employer, draft)
+        Ok((employer, draft))
     }
 }
 
@@ -266,6 +269,7 @@ fn parse_time(raw: &str) -> Result<DateTime<Utc>, &'static str> {
     let local = |format| NaiveDateTime::parse_from_str(text, format).map(|time| time.and_utc());
     let time = with_offset()
         .or_else(|_| local("%Y-%m-%dT%H:%M:%S%.f"))
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z").map(|time| time.to_utc()))
         .or_else(|_| local("%Y-%m-%dT%H:%M"))
         .or_else(|_| local("%Y-%m-%d %H:%M:%S%.f"))
         .map_err(|_| WRONG)?;
@@ -277,26 +281,28 @@ fn parse_time(raw: &str) -> Result<DateTime<Utc>, &'static str> {
 }
 
 /// `POST /job/manage/`
-pub(crate) async fn post(app: Data<App>, Caller(actor): Caller, body: Body<JobRequest>) -> Answer {
-    let (employer, draft) = body.value.draft(Completeness::Whole);
+pub(crate) async fn post(app: Data<App>, Employer(actor): Employer, body: Body<JobRequest>) -> Answer {
+    let (employer, draft) = body.value.draft(&actor, Completeness::Whole)?;
     let job =
         app.run(move |app| app.jobs.post(&actor, employer, |own_company| draft.clone().complete(own_company))).await?;
     Ok(HttpResponse::Created().json(JobBody::from(job)))
 }
 
 /// `PATCH /job/manage/{id}/`
-pub(crate) async fn patch(app: Data<App>, caller: Caller, id: PathId, body: Body<JobRequest>) -> Answer {
-    revise(&app, caller, id, body.value.draft(Completeness::Partial)).await
+pub(crate) async fn patch(app: Data<App>, caller: Employer, id: PathId, body: Body<JobRequest>) -> Answer {
+    let draft = body.value.draft(&caller.0, Completeness::Partial)?;
+    revise(&app, caller, id, draft).await
 }
 
 /// `PUT /job/manage/{id}/`
-pub(crate) async fn put(app: Data<App>, caller: Caller, id: PathId, body: Body<JobRequest>) -> Answer {
-    revise(&app, caller, id, body.value.draft(Completeness::Whole)).await
+pub(crate) async fn put(app: Data<App>, caller: Employer, id: PathId, body: Body<JobRequest>) -> Answer {
+    let draft = body.value.draft(&caller.0, Completeness::Whole)?;
+    revise(&app, caller, id, draft).await
 }
 
 async fn revise(
     app: &Data<App>,
-    Caller(actor): Caller,
+    Employer(actor): Employer,
     PathId(id): PathId,
     (employer, draft): (Option<i64>, Draft),
 ) -> Answer {
@@ -306,7 +312,7 @@ async fn revise(
 }
 
 /// `PUT /job/{id}/`, `DELETE /job/{id}/`, `DELETE /job/manage/{id}/`
-pub(crate) async fn delete(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
+pub(crate) async fn delete(app: Data<App>, Employer(actor): Employer, PathId(id): PathId) -> Answer {
     match app.run(move |app| app.jobs.delete(&actor, JobId(id))).await? {
         Ok(job) => Ok(HttpResponse::Ok().json(json!({ "error": "Job is deleted.", "data": JobBody::from(job) }))),
         Err(error) => Err(ApiError::Documented {
@@ -328,7 +334,7 @@ struct OwnJobsBody {
 pub(crate) async fn own(
     app: Data<App>,
     request: HttpRequest,
-    Caller(actor): Caller,
+    Employer(actor): Employer,
     Paging(page): Paging<100>,
 ) -> Answer {
     let page = app.run(move |app| app.jobs.own(&actor, page)).await?;
@@ -400,7 +406,9 @@ mod tests {
         {
             assert_eq!(parse_time(text).unwrap().to_rfc3339(), "2024-12-31T23:59:59+00:00", "{text}");
         }
-        assert_eq!(parse_time("2024-12-31T23:59").unwrap().to_rfc3339(), "2024-12-31T23:59:00+00:00");
+        for text in ["2024-12-31T23:59", "2024-12-31T23:59Z", "2025-01-01T05:59+06:00"] {
+            assert_eq!(parse_time(text).unwrap().to_rfc3339(), "2024-12-31T23:59:00+00:00", "{text}");
+        }
         assert_eq!(parse_time("2024-12-31T23:59:59.123456789Z").unwrap().timestamp_subsec_nanos(), 123_456_000);
     }
 

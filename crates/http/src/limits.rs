@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use jobportal_application::{Error, RatePolicy};
+use jobportal_application::{Actor, Error, RatePolicy};
 use jobportal_domain::{EmailAddress, PhoneNumber};
 
 use crate::App;
@@ -18,6 +18,10 @@ pub(crate) const REGISTER: RatePolicy = policy("register", 60, 3_600);
 pub(crate) const SIGN_IN: RatePolicy = policy("sign_in", 60, 60);
 /// Tries to sign in to one account.
 pub(crate) const SIGN_IN_ACCOUNT: RatePolicy = policy("sign_in_account", 10, 60);
+/// Tries of the present password by one user who wants another one.
+pub(crate) const CHANGE_PASSWORD: RatePolicy = policy("change_password", 10, 60);
+/// Everything that one user writes.
+const WRITE: RatePolicy = policy("write", 300, 60);
 /// Tries of one-time codes, from one address.
 pub(crate) const CODE: RatePolicy = policy("code", 60, 60);
 /// Tries of one-time codes of one account: with five tries a code, two codes' worth.
@@ -55,6 +59,16 @@ fn account_key(name: &str) -> String {
         (_, Ok(number)) => number.to_string(),
         _ => name.chars().take(64).collect(),
     }
+}
+
+/// Counts a request towards what one user who is signed in may do.
+pub(crate) async fn by_user(app: &App, actor: &Actor, policy: &RatePolicy) -> Result<(), ApiError> {
+    take(app, &actor.user_id.to_string(), policy).await
+}
+
+/// Counts a request that writes, by whoever is signed in.
+pub(crate) async fn writes(app: &App, request: &HttpRequest, actor: &Actor) -> Result<(), ApiError> {
+    if request.method().is_safe() { Ok(()) } else { by_user(app, actor, &WRITE).await }
 }
 
 async fn take(app: &App, key: &str, policy: &RatePolicy) -> Result<(), ApiError> {

@@ -1,13 +1,14 @@
-use actix_web::HttpResponse;
 use actix_web::web::Data;
-use jobportal_domain::{Money, Period, Plan, PlanId, PlanName, PlanTerms, Subscription, Text, UserType, Violations};
+use actix_web::{HttpRequest, HttpResponse};
+use jobportal_domain::{Money, Period, Plan, PlanId, PlanName, PlanTerms, Subscription, Text, Violations};
 use serde::{Deserialize, Serialize};
 
 use crate::App;
 use crate::body::{Body, Request};
 use crate::error::ApiError;
-use crate::extract::{Caller, PathId};
+use crate::extract::{Admin, Caller, PathId};
 use crate::input::Input;
+use crate::page::{Paging, array};
 use crate::wire::Timestamp;
 
 type Answer = Result<HttpResponse, ApiError>;
@@ -139,14 +140,13 @@ impl PlanRequest {
 }
 
 /// `GET /subscription/plan/`
-pub(crate) async fn plans(app: Data<App>, _: Caller) -> Answer {
-    let plans = app.run(|app| app.subscriptions.plans()).await?;
-    Ok(HttpResponse::Ok().json(plans.into_iter().map(PlanBody::from).collect::<Vec<_>>()))
+pub(crate) async fn plans(app: Data<App>, request: HttpRequest, _: Caller, Paging(page): Paging<100>) -> Answer {
+    let page = app.run(move |app| app.subscriptions.plans(page)).await?;
+    Ok(array(&request, page, PlanBody::from))
 }
 
 /// `POST /subscription/plan/`
-pub(crate) async fn add_plan(app: Data<App>, Caller(actor): Caller, body: Body<PlanRequest>) -> Answer {
-    actor.require(UserType::Admin)?;
+pub(crate) async fn add_plan(app: Data<App>, Admin(actor): Admin, body: Body<PlanRequest>) -> Answer {
     let terms = body.value.terms()?;
     let plan = app.run(move |app| app.subscriptions.add_plan(&actor, &terms)).await?;
     Ok(HttpResponse::Created().json(PlanBody::from(plan)))
@@ -155,18 +155,17 @@ pub(crate) async fn add_plan(app: Data<App>, Caller(actor): Caller, body: Body<P
 /// `PUT /subscription/plan/{id}/`
 pub(crate) async fn revise_plan(
     app: Data<App>,
-    Caller(actor): Caller,
+    Admin(actor): Admin,
     PathId(id): PathId,
     body: Body<PlanRequest>,
 ) -> Answer {
-    actor.require(UserType::Admin)?;
     let terms = body.value.terms()?;
     let plan = app.run(move |app| app.subscriptions.revise_plan(&actor, PlanId(id), &terms)).await?;
     Ok(HttpResponse::Ok().json(PlanBody::from(plan)))
 }
 
 /// `DELETE /subscription/plan/{id}/`
-pub(crate) async fn delete_plan(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
+pub(crate) async fn delete_plan(app: Data<App>, Admin(actor): Admin, PathId(id): PathId) -> Answer {
     app.run(move |app| app.subscriptions.delete_plan(&actor, PlanId(id))).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -7,7 +7,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 
 use crate::MailerError;
-use crate::text::{HtmlBody, TextBody, subject};
+use crate::text::{HtmlBody, TextBody, subject, until};
 
 /// Writes mails of one sender.
 #[derive(Clone, Debug)]
@@ -33,9 +33,10 @@ impl Composer {
         let content = &mail.content;
         let refused = |reason: &str| MailError::Refused(reason.to_owned());
         let subject = subject(content).ok_or_else(|| refused("there is no template for this kind of mail"))?;
+        let until = until(mail);
         let render_failed = |_| refused("a template failed");
-        let text = TextBody { content }.render().map_err(render_failed)?;
-        let html = HtmlBody { subject: &subject, content }.render().map_err(render_failed)?;
+        let text = TextBody { content, until: &until }.render().map_err(render_failed)?;
+        let html = HtmlBody { subject: &subject, content, until: &until }.render().map_err(render_failed)?;
         let recipient = mail.recipient.as_str().parse().map_err(|_| refused("the recipient is no mail address"))?;
         let message = Message::builder()
             .from(self.from.clone())
@@ -96,7 +97,9 @@ pub(crate) mod tests {
     }
 
     fn html(content: &Notification<Code>) -> String {
-        HtmlBody { subject: &subject(content).unwrap(), content }.render().unwrap()
+        HtmlBody { subject: &subject(content).unwrap(), content, until: "06:40 UTC on 24 November 2026" }
+            .render()
+            .unwrap()
     }
 
     fn source(composed: &Composed) -> String {

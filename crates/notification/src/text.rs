@@ -1,5 +1,6 @@
 use askama::Template;
-use jobportal_application::Notification;
+use chrono::TimeDelta;
+use jobportal_application::{Mail, Notification};
 use jobportal_domain::Code;
 
 /// The most characters that are shown of a name or title.
@@ -10,6 +11,7 @@ const SHOWN: usize = 80;
 #[template(path = "mail.txt")]
 pub(crate) struct TextBody<'a> {
     pub(crate) content: &'a Notification<Code>,
+    pub(crate) until: &'a str,
 }
 
 /// The HTML of a mail.
@@ -18,6 +20,7 @@ pub(crate) struct TextBody<'a> {
 pub(crate) struct HtmlBody<'a> {
     pub(crate) subject: &'a str,
     pub(crate) content: &'a Notification<Code>,
+    pub(crate) until: &'a str,
 }
 
 /// The subject of a mail; `None` for a kind that has no template.
@@ -33,6 +36,17 @@ pub(crate) fn subject(content: &Notification<Code>) -> Option<String> {
         Notification::SubscriptionExpired { plan } => format!("Your subscription has ended: {}", one_line(plan)),
         _ => return None,
     })
+}
+
+/// When the code of a mail ends, as a time of day: a mail may arrive long after it was asked for.
+pub(crate) fn until(mail: &Mail) -> String {
+    match mail.content {
+        Notification::Welcome { valid_minutes, .. } | Notification::PasswordReset { valid_minutes, .. } => {
+            let lifetime = TimeDelta::try_minutes(valid_minutes).unwrap_or_default();
+            (mail.created_at + lifetime).format("%H:%M UTC on %-d %B %Y").to_string()
+        }
+        _ => String::new(),
+    }
 }
 
 /// What a user wrote, as one short line.

@@ -1,9 +1,9 @@
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
@@ -63,6 +63,7 @@ fn open_file(path: &str, patience: Duration) -> Result<SqliteConnection, OpenErr
             .map_err(|source| OpenError::Directory { path: directory.to_path_buf(), source })?;
     }
     let failed = |cause: String| OpenError::File { path: path.into(), cause };
+    make_private(Path::new(path)).map_err(|error| failed(error.to_string()))?;
     let mut connection = SqliteConnection::establish(path).map_err(|error| failed(error.to_string()))?;
     // The timeout comes first: the others may have to wait for another process.
     let patience_ms = patience.as_millis();
@@ -78,6 +79,18 @@ fn open_file(path: &str, patience: Duration) -> Result<SqliteConnection, OpenErr
         thread::sleep(Duration::from_millis(10));
     }
     Ok(connection)
+}
+
+/// Makes the file, if it is not there, so that only its owner can read it. SQLite gives the same mode to the files beside it.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Adds what the operator left out: the name that the server shows, and an end to waiting for it.

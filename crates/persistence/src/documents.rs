@@ -93,6 +93,11 @@ impl DocumentRepository for Session<'_> {
         both!(self, |c| select(exists(query)).get_result(c))
     }
 
+    fn known(&mut self, public_ids: &[String]) -> Result<Vec<String>, RepositoryError> {
+        let query = documents::table.filter(documents::public_id.eq_any(public_ids)).select(documents::public_id);
+        both!(self, |c| query.load(c))
+    }
+
     fn delete_unused(&mut self, id: DocumentId) -> Result<bool, RepositoryError> {
         let unused = documents::table
             .find(id.0)

@@ -185,11 +185,8 @@ impl SubscriptionRepository for Session<'_> {
     }
 
     fn lock_active(&mut self, user: UserId) -> Result<Option<Subscription>, RepositoryError> {
-        let query = subscriptions::table
-            .filter(subscriptions::user_id.eq(user.0))
-            .filter(subscriptions::is_active)
-            .select(SubscriptionRow::as_select());
-        Ok(hold!(self, query)?.map(SubscriptionRow::into))
+        let query = subscriptions::table.filter(subscriptions::user_id.eq(user.0)).filter(subscriptions::is_active);
+        Ok(hold!(self, query.select(SubscriptionRow::as_select()))?.map(SubscriptionRow::into))
     }
 
     fn insert(&mut self, subscription: &Subscription) -> Result<SubscriptionId, RepositoryError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
-use jobportal_application::{Applications, Candidates, Documents, Employers, Jobs, Subscriptions};
+use jobportal_application::{Applications, Candidates, Employers, Jobs, Subscriptions};
 use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist};
 use jobportal_files::LocalFiles;
 use jobportal_http::{App, Drain, Executor, HttpSettings};
@@ -51,7 +51,7 @@ impl Application {
         let (hashing, hashing_drain) = Executor::start("hashing", cores, HASHING_QUEUE)?;
         let mut drains = vec![database_drain, hashing_drain];
         let worker = if settings.worker.enabled {
-            let (worker, drain) = core.worker()?;
+            let (worker, drain) = core.worker(files.clone())?;
             drains.push(drain);
             Some(worker)
         } else {
@@ -63,7 +63,7 @@ impl Application {
             accounts: core.accounts(),
             candidates: Candidates::new(store.clone(), clock.clone(), core.directory()),
             employers: Employers::new(store.clone(), clock.clone()),
-            documents: Documents::new(store.clone(), core.random.clone()),
+            documents: core.documents(),
             jobs: Jobs::new(store.clone(), clock.clone()),
             applications: Applications::new(store.clone(), clock.clone()),
             subscriptions: Subscriptions::new(store.clone(), clock.clone()),

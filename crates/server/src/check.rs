@@ -1,12 +1,13 @@
 use std::fmt;
 
+use jobportal_domain::CodePolicy;
 use jobportal_files::LocalFiles;
 use jobportal_notification::{from_url, is_for_development};
 use jobportal_persistence::Migrator;
 use jobportal_security::weakness;
 
 use crate::composition::pending;
-use crate::settings::{Profile, Settings, variable, without_secrets};
+use crate::settings::{Profile, Settings, time_delta, variable, without_secrets};
 
 /// The least cost of a password's hash that is called safe today (OWASP).
 const MIN_PRODUCTION_COST: u32 = 10;
@@ -55,6 +56,13 @@ pub fn safety(settings: &Settings) -> Vec<Problem> {
     }
     if settings.accounts.expose_otp {
         problems.push(Problem::new("accounts.expose_otp", "must be off: it gives codes to whoever asks"));
+    }
+    let codes = CodePolicy::default();
+    if time_delta(settings.accounts.otp_lifetime) > codes.lifetime {
+        problems.push(Problem::new("accounts.otp_lifetime", "must be 10m or less"));
+    }
+    if settings.accounts.otp_max_attempts > codes.max_attempts {
+        problems.push(Problem::new("accounts.otp_max_attempts", format!("must be {} or less", codes.max_attempts)));
     }
     if settings.mail.url.expose().is_empty() {
         problems.push(Problem::new(

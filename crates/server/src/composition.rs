@@ -3,7 +3,8 @@ use std::thread;
 use std::time::Duration;
 
 use jobportal_application::{
-    AccountSettings, Accounts, Clock, Directory, Mailer, PasswordHasher, RandomSource, Store, SystemClock, Vault,
+    AccountSettings, Accounts, Clock, Directory, Documents, FileStore, Mailer, PasswordHasher, RandomSource, Store,
+    SystemClock, Vault,
 };
 use jobportal_domain::CodePolicy;
 use jobportal_http::{Drain, Executor};
@@ -88,12 +89,17 @@ impl Core {
                 codes: CodePolicy {
                     lifetime: time_delta(self.settings.accounts.otp_lifetime),
                     max_attempts: self.settings.accounts.otp_max_attempts,
+                    ..CodePolicy::default()
                 },
                 access_lifetime: time_delta(self.settings.auth.access_lifetime),
                 session_lifetime: time_delta(self.settings.auth.session_lifetime),
                 directory: self.directory(),
             },
         }
+    }
+
+    pub(crate) fn documents(&self) -> Documents {
+        Documents::new(self.store.clone(), self.random.clone())
     }
 
     pub(crate) fn directory(&self) -> Directory {
@@ -104,7 +110,7 @@ impl Core {
     }
 
     /// A worker, and the threads it works on.
-    pub(crate) fn worker(&self) -> Result<(Worker, Drain), StartError> {
+    pub(crate) fn worker(&self, files: Arc<dyn FileStore>) -> Result<(Worker, Drain), StartError> {
         let mail = &self.settings.mail;
         let mailer = match &self.mailer {
             Some(mailer) => mailer.clone(),
@@ -116,6 +122,8 @@ impl Core {
             vault: self.vault.clone(),
             clock: self.clock.clone(),
             mailer,
+            documents: self.documents(),
+            files,
             lane,
             settings: self.settings.clone(),
         };

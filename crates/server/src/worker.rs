@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::StreamExt;
-use futures_util::future::join;
+use futures_util::future::join4;
 use jobportal_application::{
-    Clock, Deliveries, DeliveryPolicy, Error, Mail, Mailer, Outbox, Result, Schedule, Store, Subscriptions, Vault,
+    Clock, Deliveries, DeliveryPolicy, Documents, Error, FileStore, Mail, Mailer, Outbox, Result, Schedule, Store,
+    Subscriptions, Vault,
 };
 use jobportal_http::Executor;
 
@@ -27,6 +28,14 @@ const SCHEDULE_POLL: Duration = Duration::from_secs(30);
 
 const CLEAN_UP_EVERY: Duration = Duration::from_secs(60 * 60);
 
+/// How long an account may stay unverified; then its address and its number are free again.
+const KEEP_UNVERIFIED: TimeDelta = TimeDelta::days(7);
+
+const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Longer than a request may take from the storing of a content to the commit that refers to it.
+const UPLOAD_TIME: TimeDelta = TimeDelta::hours(1);
+
 /// How long what has ended is kept for an operator to look at.
 const KEEP_ENDED: TimeDelta = TimeDelta::days(1);
 
@@ -36,6 +45,8 @@ pub(crate) struct Worker {
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) documents: Documents,
+    pub(crate) files: Arc<dyn FileStore>,
     pub(crate) lane: Executor,
     pub(crate) settings: Settings,
 }
@@ -64,9 +75,17 @@ impl Worker {
         });
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let clean_up: Task = Arc::new(move || clean_up(&store, &clock).map(|()| Progress::Done));
-        let renewal = self.periodically("renewal", self.settings.worker.renewal_every, renewal, &shutdown);
-        let clean_up = self.periodically("clean-up", CLEAN_UP_EVERY, clean_up, &shutdown);
-        join(self.deliver(&shutdown), join(renewal, clean_up)).await;
+        let every = self.settings.worker.renewal_every;
+        let renewal =
+            self.periodically("renewal", every, || self.run_to_end("renewal", &renewal, &shutdown), &shutdown);
+        let clean_up = self.periodically(
+            "clean-up",
+            CLEAN_UP_EVERY,
+            || self.run_to_end("clean-up", &clean_up, &shutdown),
+            &shutdown,
+        );
+        let sweep = self.periodically("sweep", SWEEP_EVERY, || self.sweep(), &shutdown);
+        join4(self.deliver(&shutdown), renewal, clean_up, sweep).await;
     }
 
     async fn deliver(&self, shutdown: &Shutdown) {
@@ -118,17 +137,41 @@ impl Worker {
         }
     }
 
-    /// Runs `task` once in each `every`, on one of all nodes.
-    async fn periodically(&self, name: &'static str, every: Duration, task: Task, shutdown: &Shutdown) {
+    /// Does `run` once in each `every`, on one of all nodes.
+    async fn periodically<F: Future<Output = ()>>(
+        &self,
+        name: &'static str,
+        every: Duration,
+        run: impl Fn() -> F,
+        shutdown: &Shutdown,
+    ) {
         let schedule = Schedule::new(self.store.clone(), self.clock.clone());
         while !shutdown.is_requested() {
             let schedule = schedule.clone();
             match self.on_lane(move || schedule.claim(name, time_delta(every))).await {
-                Ok(true) => self.run_to_end(name, &task, shutdown).await,
+                Ok(true) => run().await,
                 Ok(false) => {}
                 Err(error) => tracing::error!(task = name, error = chain(&error), "the schedule can't be read"),
             }
             shutdown.pause(every.min(SCHEDULE_POLL)).await;
+        }
+    }
+
+    /// Deletes contents of documents that no document has, and that are too old to belong to a request under way.
+    async fn sweep(&self) {
+        let before = self.clock.now() - UPLOAD_TIME;
+        let documents = self.documents.clone();
+        let orphans = async {
+            let keys = self.files.stored_before(before).await?;
+            let orphans = self.on_lane(move || documents.without_document(&keys)).await?;
+            for key in &orphans {
+                self.files.delete(key).await?;
+            }
+            Ok::<_, Error>(orphans.len())
+        };
+        match orphans.await {
+            Ok(count) => tracing::info!(count, "deleted files that no document has"),
+            Err(error) => tracing::error!(error = chain(&error), "files that no document has can't be deleted"),
         }
     }
 
@@ -154,13 +197,15 @@ impl Worker {
 /// Deletes what nobody needs any more.
 fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<()> {
     let ended = clock.now() - KEEP_ENDED;
-    let (codes, sessions, counts) = store.write(|uow| {
+    let unverified = clock.now() - KEEP_UNVERIFIED;
+    let (codes, sessions, counts, accounts) = store.write(|uow| {
         let codes = uow.codes().purge(ended)?;
         let sessions = uow.sessions().purge(ended)?;
-        Ok((codes, sessions, uow.usage().purge(ended.date_naive())?))
+        let counts = uow.usage().purge(ended.date_naive())?;
+        Ok((codes, sessions, counts, uow.users().purge_unverified(unverified)?))
     })?;
     let mails = Outbox::new(store.clone(), clock.clone()).purge()?;
-    tracing::info!(codes, sessions, counts, mails, "cleaned up");
+    tracing::info!(codes, sessions, counts, accounts, mails, "cleaned up");
     Ok(())
 }
 
@@ -171,6 +216,7 @@ mod tests {
     use async_trait::async_trait;
     use jobportal_application::{DeliveryStatus, MailError, NewNotification, Notification, PageRequest};
     use jobportal_domain::EmailAddress;
+    use jobportal_files::LocalFiles;
 
     use super::*;
     use crate::composition::{Core, Overrides};
@@ -211,7 +257,8 @@ mod tests {
             };
             core.store.write(|uow| Ok(uow.outbox().enqueue(&notification)?)).unwrap();
         }
-        let (worker, drain) = core.worker().unwrap();
+        let files = LocalFiles::open(dir.path().join("files")).unwrap();
+        let (worker, drain) = core.worker(Arc::new(files)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(worker.run(shutdown.clone()));
         drain.wait();

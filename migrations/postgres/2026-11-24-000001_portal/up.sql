@@ -13,6 +13,8 @@ CREATE TABLE users (
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL
 );
+-- For the clean-up of accounts that nobody came back to.
+CREATE INDEX users_unverified_idx ON users (created_at) WHERE verified_at IS NULL;
 
 CREATE TABLE one_time_codes (
     user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -21,6 +23,8 @@ CREATE TABLE one_time_codes (
     issued_at TIMESTAMPTZ NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
     attempts_left INTEGER NOT NULL CHECK (attempts_left >= 0),
+    issues INTEGER NOT NULL CHECK (issues > 0),
+    counted_since TIMESTAMPTZ NOT NULL,
     consumed_at TIMESTAMPTZ,
     PRIMARY KEY (user_id, purpose)
 );
@@ -199,7 +203,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_due_idx ON outbox (next_attempt_at, id) WHERE status = 'pending';
 CREATE INDEX outbox_status_idx ON outbox (status, id);
-CREATE INDEX outbox_sent_at_idx ON outbox (sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX outbox_settled_idx ON outbox (created_at) WHERE status <> 'pending';
 
 CREATE TABLE schedule (
     task TEXT PRIMARY KEY,

@@ -11,6 +11,8 @@ CREATE TABLE users (
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
 ) STRICT;
+-- For the clean-up of accounts that nobody came back to.
+CREATE INDEX users_unverified_idx ON users (created_at) WHERE verified_at IS NULL;
 
 CREATE TABLE one_time_codes (
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -19,6 +21,8 @@ CREATE TABLE one_time_codes (
     issued_at TEXT NOT NULL,
     expires_at TEXT NOT NULL,
     attempts_left INTEGER NOT NULL CHECK (attempts_left >= 0),
+    issues INTEGER NOT NULL CHECK (issues > 0),
+    counted_since TEXT NOT NULL,
     consumed_at TEXT,
     PRIMARY KEY (user_id, purpose)
 ) STRICT, WITHOUT ROWID;
@@ -200,7 +204,7 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_due_idx ON outbox (next_attempt_at, id) WHERE status = 'pending';
 CREATE INDEX outbox_status_idx ON outbox (status, id);
-CREATE INDEX outbox_sent_at_idx ON outbox (sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX outbox_settled_idx ON outbox (created_at) WHERE status <> 'pending';
 
 CREATE TABLE schedule (
     task TEXT NOT NULL PRIMARY KEY,

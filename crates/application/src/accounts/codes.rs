@@ -4,7 +4,8 @@ use super::Accounts;
 use crate::{Error, NewNotification, Notification, Result, SealedCode, UnitOfWork};
 
 impl Accounts {
-    /// Issues a code in place of the last one, and puts the mail that brings it into the outbox.
+    /// Issues a code in place of the last one, and puts the mail that brings it into the outbox. Where the user got as many as
+    /// the policy allows, nothing happens: who asks may be somebody else, who wants to guess or to annoy.
     pub(super) fn issue_code(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -15,9 +16,18 @@ impl Accounts {
     ) -> Result<()> {
         let now = self.clock.now();
         let digest = self.vault.digest(&context(user_id, purpose), code.expose());
-        uow.codes().replace(&OneTimeCode::issue(user_id, purpose, digest, self.settings.codes, now))?;
+        let policy = self.settings.codes;
+        let issued = match uow.codes().lock(user_id, purpose)? {
+            Some(former) => former.reissue(digest, policy, now),
+            None => Some(OneTimeCode::issue(user_id, purpose, digest, policy, now)),
+        };
+        let Some(issued) = issued else {
+            tracing::info!(%user_id, %purpose, "no further code for now");
+            return Ok(());
+        };
+        uow.codes().replace(&issued)?;
         let sealed = SealedCode(self.vault.seal(code.expose())?);
-        let valid_minutes = self.settings.codes.lifetime.num_minutes();
+        let valid_minutes = policy.lifetime.num_minutes();
         let content = match purpose {
             CodePurpose::EmailVerification => Notification::Welcome { code: sealed, valid_minutes },
             CodePurpose::PasswordReset => Notification::PasswordReset { code: sealed, valid_minutes },
@@ -50,7 +60,7 @@ fn context(user_id: UserId, purpose: CodePurpose) -> String {
 
 /// The one answer to every code that is not accepted, so that it tells nothing about the account.
 pub(super) fn rejected() -> Error {
-    let mut violations = Violations::single("otp", "OTP does not exist.");
+    let mut violations = Violations::single("code", "OTP does not exist.");
     violations.push("email", "Email does not exist.");
     Error::Invalid(violations)
 }

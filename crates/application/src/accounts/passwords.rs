@@ -83,8 +83,16 @@ impl Accounts {
         // A wrong code is settled before anything is hashed: a guess must not cost the server a third of a second.
         let accepted = self.store.write(|uow| {
             let Some(user) = uow.users().find_by_email(&email)? else { return Ok(None) };
-            let accepted = self.try_code(uow, user.id, CodePurpose::PasswordReset, &code)?;
-            Ok(accepted.then_some(user))
+            if !self.try_code(uow, user.id, CodePurpose::PasswordReset, &code)? {
+                return Ok(None);
+            }
+            // Only who has the code may learn that a password is like the number; the code stays good for another one.
+            let mut violations = Violations::default();
+            choose(&confirmed, &mut violations, |raw| {
+                Password::choose(raw, Some(&user.email), Some(&user.phone_number))
+            });
+            violations.into_result()?;
+            Ok(Some(user))
         })?;
         let Some(user) = accepted else { return Err(rejected()) };
         let hash = self.hasher.hash(&password)?;
@@ -219,6 +227,7 @@ mod tests {
     fn a_reset_code_goes_out_sealed_to_a_known_address_only() {
         let mut fixture = AccountsFixture::default();
         fixture.expect_user(&user());
+        fixture.uow.codes.expect_lock().returning(|_, _| Ok(None));
         fixture.uow.codes.expect_replace().once().with(eq(kept_code(CodePurpose::PasswordReset))).returning(|_| Ok(()));
         let mail = NewNotification {
             recipient: user().email,

@@ -100,12 +100,12 @@ impl Accounts {
             value
         };
         let email = given("email", request.email);
-        let phone_number = given("contract_number", request.phone_number);
+        let phone_number = given("phone_number", request.phone_number);
         let user_type = given("user_type", request.user_type);
         let password = given("password", request.password);
 
         let email = email.and_then(|raw| violations.check("email", EmailAddress::parse(&raw)));
-        let phone_number = phone_number.and_then(|raw| violations.check("contract_number", PhoneNumber::parse(&raw)));
+        let phone_number = phone_number.and_then(|raw| violations.check("phone_number", PhoneNumber::parse(&raw)));
         let user_type = user_type.and_then(|raw| {
             let parsed = UserType::parse(&raw).and_then(|t| if may_be(t) { Ok(t) } else { Err(NotAChoice(raw)) });
             violations.check("user_type", parsed)
@@ -130,7 +130,7 @@ impl Accounts {
             violations.push("email", EMAIL_TAKEN);
         }
         if phone_number_taken {
-            violations.push("contract_number", PHONE_NUMBER_TAKEN);
+            violations.push("phone_number", PHONE_NUMBER_TAKEN);
         }
         violations.into_result()?;
         match (email, phone_number, user_type, password) {
@@ -150,7 +150,7 @@ impl Accounts {
             let id = uow.users().insert(user).map_err(|error| match error {
                 RepositoryError::Conflict(Constraint::UserEmail) => Error::invalid("email", EMAIL_TAKEN),
                 RepositoryError::Conflict(Constraint::UserPhoneNumber) => {
-                    Error::invalid("contract_number", PHONE_NUMBER_TAKEN)
+                    Error::invalid("phone_number", PHONE_NUMBER_TAKEN)
                 }
                 other => other.into(),
             })?;

@@ -41,7 +41,7 @@ fn subscribed(days: i64) -> Subscription {
 fn anyone_lists_the_plans() {
     let mut uow = MockUnitOfWork::default();
     uow.plans.expect_list().returning(|| Ok(vec![free(), basic()]));
-    assert_eq!(wire(uow).0.plans().unwrap(), [free(), basic()]);
+    assert_eq!(wire(uow).0.plans(PageRequest::new(1, 10).unwrap()).unwrap().items, [free(), basic()]);
 }
 
 #[test]
@@ -120,11 +120,7 @@ fn a_plan_is_deleted_unless_it_is_free_or_anyone_ever_subscribed_to_it() {
 fn subscribing_ends_the_former_subscription_before_the_new_one_is_stored() {
     let (mut uow, mut order) = (with_plans(), Sequence::new());
     uow.users.expect_lock().once().in_sequence(&mut order).with(eq(CANDIDATE_USER)).returning(|_| Ok(true));
-    uow.subscriptions
-        .expect_active()
-        .once()
-        .in_sequence(&mut order)
-        .returning(|_| Ok(Some((subscribed(3), basic().terms))));
+    uow.subscriptions.expect_lock_active().once().in_sequence(&mut order).returning(|_| Ok(Some(subscribed(3))));
     let ended = Subscription { is_active: false, updated_at: now(), ..subscribed(3) };
     uow.subscriptions.expect_update().once().in_sequence(&mut order).with(eq(ended)).returning(|_| Ok(()));
     let fresh = Subscription { id: SubscriptionId(0), ..subscribed(0) };
@@ -145,7 +141,7 @@ fn subscribing_ends_the_former_subscription_before_the_new_one_is_stored() {
 fn a_first_subscription_ends_nothing_and_one_to_the_free_plan_never_ends() {
     let mut uow = with_plans();
     uow.users.expect_lock().returning(|_| Ok(true));
-    uow.subscriptions.expect_active().returning(|_| Ok(None));
+    uow.subscriptions.expect_lock_active().returning(|_| Ok(None));
     uow.subscriptions.expect_update().never();
     uow.subscriptions.expect_insert().once().returning(|_| Ok(SubscriptionId(42)));
     let subscription = wire(uow).0.subscribe(&employer(), None, free().id).unwrap();

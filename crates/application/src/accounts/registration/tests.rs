@@ -39,7 +39,7 @@ fn every_broken_rule_is_reported_at_once_and_nothing_is_hashed_or_written() {
         violations: Violations::single("confirm_password", "Password field does not match"),
     }));
     assert_eq!(broken.of("email"), [EMAIL_TAKEN]);
-    assert_eq!(broken.of("contract_number"), [PHONE_NUMBER_TAKEN]);
+    assert_eq!(broken.of("phone_number"), [PHONE_NUMBER_TAKEN]);
     assert_eq!(broken.of("user_type"), ["\"admin\" is not a valid choice."]);
     assert_eq!(broken.of("password").len(), 3);
     assert_eq!(broken.of("confirm_password"), ["Password field does not match"]);
@@ -52,7 +52,7 @@ fn what_is_missing_is_required_unless_the_shell_said_why_already() {
     let violations_of_shell = Violations::single("email", "Not a valid string.");
     let broken = violations(accounts.register(Register { violations: violations_of_shell, ..Register::default() }));
     assert_eq!(broken.of("email"), ["Not a valid string."]);
-    for field in ["contract_number", "user_type", "password"] {
+    for field in ["phone_number", "user_type", "password"] {
         assert_eq!(broken.of(field), ["This field is required."], "{field}");
     }
 }
@@ -66,7 +66,7 @@ fn malformed_values_are_reported_without_being_looked_up() {
         user_type: Some("Employer".to_owned()),
         ..request()
     }));
-    assert_eq!(broken.fields().map(|(field, _)| field).collect::<Vec<_>>(), ["contract_number", "email", "user_type"]);
+    assert_eq!(broken.fields().map(|(field, _)| field).collect::<Vec<_>>(), ["email", "phone_number", "user_type"]);
 }
 
 #[test]
@@ -95,6 +95,7 @@ fn an_account_is_stored_unverified_with_the_digest_of_its_code_and_a_sealed_mail
     assert!(!digest.contains(CODE));
     let policy = fixture.settings.codes;
     let code = OneTimeCode::issue(UserId(8), CodePurpose::EmailVerification, digest, policy, now());
+    fixture.uow.codes.expect_lock().returning(|_, _| Ok(None));
     fixture.uow.codes.expect_replace().once().with(eq(code)).returning(|_| Ok(()));
     let mail = NewNotification {
         recipient: email("ben@example.com"),
@@ -113,7 +114,7 @@ fn an_account_is_stored_unverified_with_the_digest_of_its_code_and_a_sealed_mail
 fn two_who_register_at_once_get_the_same_answer_as_one_after_the_other() {
     for (constraint, field, message) in [
         (Constraint::UserEmail, "email", EMAIL_TAKEN),
-        (Constraint::UserPhoneNumber, "contract_number", PHONE_NUMBER_TAKEN),
+        (Constraint::UserPhoneNumber, "phone_number", PHONE_NUMBER_TAKEN),
     ] {
         let mut fixture = empty();
         fixture.expect_hash();
@@ -139,6 +140,7 @@ fn an_account_whose_mail_can_not_be_queued_is_undone() {
     let mut fixture = empty();
     fixture.expect_hash();
     fixture.uow.users.expect_insert().returning(|_| Ok(UserId(8)));
+    fixture.uow.codes.expect_lock().returning(|_, _| Ok(None));
     fixture.uow.codes.expect_replace().returning(|_| Ok(()));
     fixture.uow.outbox.expect_enqueue().returning(|_| Err(RepositoryError::Unavailable("full".into())));
     let (accounts, store) = fixture.wire();
@@ -165,7 +167,7 @@ fn an_admin_is_verified_from_the_start_and_gets_no_code() {
 fn an_admin_keeps_the_same_rules() {
     let (accounts, _) = empty().wire();
     let broken = violations(accounts.create_admin("root@example.com", "12", "password"));
-    assert_eq!(broken.fields().map(|(field, _)| field).collect::<Vec<_>>(), ["contract_number", "password"]);
+    assert_eq!(broken.fields().map(|(field, _)| field).collect::<Vec<_>>(), ["password", "phone_number"]);
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn refusal(accounts: &Accounts, email: &str, code: &str) -> Violations {
 
 #[test]
 fn every_code_that_is_not_accepted_gets_one_answer() {
-    let one_answer = Violations::single("otp", "OTP does not exist.");
+    let one_answer = Violations::single("code", "OTP does not exist.");
     let mut one_answer = one_answer;
     one_answer.push("email", "Email does not exist.");
 
@@ -270,6 +272,7 @@ fn a_failed_try_is_counted_and_committed() {
 fn a_new_code_goes_to_an_account_that_is_not_verified() {
     let mut fixture = AccountsFixture::default();
     fixture.expect_user(&unverified());
+    fixture.uow.codes.expect_lock().returning(|_, _| Ok(None));
     fixture.uow.codes.expect_replace().once().with(eq(kept_code(CodePurpose::EmailVerification))).returning(|_| Ok(()));
     fixture
         .uow
@@ -291,4 +294,20 @@ fn a_verified_or_unknown_address_gets_no_new_code_and_no_other_answer() {
         accounts.resend_code(&email(address)).unwrap();
         assert_eq!(store.transactions(), [(Access::Write, true)]);
     }
+}
+
+#[test]
+fn a_user_who_got_as_many_codes_as_allowed_gets_no_more_and_nobody_is_told() {
+    let mut fixture = AccountsFixture::default();
+    fixture.expect_user(&unverified());
+    let kept = OneTimeCode {
+        issues: fixture.settings.codes.max_issues,
+        counted_since: now(),
+        ..kept_code(CodePurpose::EmailVerification)
+    };
+    fixture.uow.codes.expect_lock().returning(move |_, _| Ok(Some(kept.clone())));
+    fixture.uow.codes.expect_replace().never();
+    fixture.uow.outbox.expect_enqueue().never();
+    let (accounts, _) = fixture.wire();
+    assert!(accounts.resend_code(&unverified().email).is_ok());
 }
