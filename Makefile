@@ -15,7 +15,7 @@ run:
 
 # All tests, on SQLite and on a PostgreSQL that is started for them.
 test:
-	tests/with-postgres.sh $(CARGO) test --workspace $(FEATURES)
+	tests/with-postgres.sh $(CARGO) test --workspace --no-fail-fast $(FEATURES)
 
 # Everything that must hold beside the tests: format, lints, documentation, licences and advisories.
 check:

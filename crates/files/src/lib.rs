@@ -45,7 +45,7 @@ impl LocalFiles {
     fn locate<'k>(&self, key: &'k str) -> Option<(PathBuf, &'k str)> {
         let is_safe = |name: &str| {
             !name.is_empty()
-                && !matches!(name, "." | "..")
+                && !name.starts_with('.')
                 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         };
         let (kind, name) = key.split_once('/')?;
@@ -80,8 +80,11 @@ impl FileStore for LocalFiles {
     }
 
     async fn delete(&self, key: &str) -> Result<(), FileError> {
-        let Some((dir, name)) = self.locate(key) else { return Ok(()) };
-        match tokio::fs::remove_file(dir.join(name)).await {
+        // A temporary file that a crash left behind has a dot before its name.
+        if self.locate(&key.replacen("/.", "/", 1)).is_none() {
+            return Ok(());
+        }
+        match tokio::fs::remove_file(self.dir.join(key)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unavailable(error)),
             _ => Ok(()),
         }
