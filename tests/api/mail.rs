@@ -30,7 +30,10 @@ app_tests! {
         assert_eq!(mail.to, [email.as_str()]);
         assert_eq!(mail.subject(), "Welcome to the job portal: your verification code");
         assert_eq!(mail.code(), otp);
-        assert!(mail.text().contains("10 minutes") && mail.html().contains(&otp));
+        let end = outbox(&app, &email)[0].created_at + TimeDelta::minutes(10);
+        let end = end.format("good until %H:%M UTC on %-d %B %Y").to_string();
+        assert!(mail.text().contains(&end) && mail.html().contains(&end), "{end}: {}", mail.text());
+        assert!(mail.html().contains(&otp));
         assert_eq!(verify(&app, &email, &mail.code()).await.status, 200);
     }
 

@@ -128,6 +128,20 @@ app_tests! {
         assert_eq!((mails(&unverified), mails(&verified.email), mails("nobody@example.com")), (2, 1, 0));
     }
 
+    async fn a_user_gets_five_codes_an_hour_and_the_answer_tells_nobody(app) {
+        let (email, _, _) = app.register("candidate").await;
+        for _ in 0..6 {
+            let answer = resend(&app, &email).await;
+            assert_eq!(answer.outcome(), (200, json!({ "status": "OTP has been generated" })));
+        }
+        mails_to(&app, &email, 5).await;
+        assert_eq!(outbox(&app, &email).len(), 5);
+        app.pass(TimeDelta::hours(1));
+        resend(&app, &email).await;
+        let code = mails_to(&app, &email, 6).await.remove(5).code();
+        assert_eq!(verify(&app, &email, &code).await.status, 200);
+    }
+
     async fn nothing_else_changes_or_reveals_a_code(app) {
         let (email, number, otp) = app.register("candidate").await;
         let digests = "SELECT digest AS value FROM one_time_codes WHERE purpose = 'email_verification'";
