@@ -9,14 +9,22 @@
 )]
 
 mod accounts;
+mod applications;
 mod candidates;
+mod commands;
 mod common;
 mod directory;
 mod documents;
 mod employers;
+mod hostile;
+mod jobs;
 mod limits;
 mod mail;
 mod mailers;
 mod passwords;
+mod permissions;
+mod process;
+mod readme;
 mod sessions;
+mod subscriptions;
 mod verification;

@@ -11,4 +11,5 @@
 pub mod app;
 pub mod client;
 pub mod database;
+pub mod process;
 pub mod smtp;

@@ -1,0 +1,274 @@
+//! Who may do what: every route of the API, asked for by everyone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jobportal_tests::app::{Account, TestApp};
+use jobportal_tests::app_tests;
+use jobportal_tests::client::detail;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+/// A method, a path, a body, and the status for: nobody signed in, a candidate, the employer whose things these are,
+/// another employer, an admin.
+type Row = (&'static str, &'static str, fn() -> Value, [u16; 5]);
+
+fn nothing() -> Value {
+    json!({})
+}
+
+fn selected() -> Value {
+    json!({ "status": "selected" })
+}
+
+/// Every route. What someone may do is done, or refused for its empty body (400). The candidate has applied to `{job}`.
+const ROUTES: &[Row] = &[
+    ("GET", "/", nothing, [200; 5]),
+    ("GET", "/docs/", nothing, [200; 5]),
+    ("GET", "/health/", nothing, [200; 5]),
+    ("POST", "/account/register/", nothing, [400; 5]),
+    ("POST", "/account/verify_otp/", nothing, [400; 5]),
+    ("POST", "/account/resend_otp/", nothing, [400; 5]),
+    ("POST", "/account/login/", nothing, [400; 5]),
+    ("POST", "/login/", nothing, [400; 5]),
+    ("POST", "/account/token/refresh/", nothing, [400; 5]),
+    ("POST", "/account/logout/", nothing, [401, 400, 400, 400, 400]),
+    ("POST", "/account/password-reset/", nothing, [400; 5]),
+    ("POST", "/account/password-reset/confirm/", nothing, [400; 5]),
+    ("GET", "/account/user_info/", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/account/login-user-info/", nothing, [401, 200, 200, 200, 200]),
+    ("PATCH", "/account/update-password/", nothing, [401, 400, 400, 400, 400]),
+    ("PATCH", "/account/change-password/", nothing, [401, 400, 400, 400, 400]),
+    ("GET", "/candidate/profile/", nothing, [401, 200, 403, 403, 403]),
+    ("POST", "/candidate/profile/", nothing, [401, 200, 403, 403, 403]),
+    ("PUT", "/candidate/profile/", nothing, [401, 200, 403, 403, 403]),
+    ("PATCH", "/candidate/profile/", nothing, [401, 200, 403, 403, 403]),
+    ("GET", "/candidate/profile/{candidate}/", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/candidate/profiles/", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/candidate/application/list/", nothing, [401, 200, 403, 403, 403]),
+    ("GET", "/employer/profile/", nothing, [401, 403, 200, 200, 403]),
+    ("PUT", "/employer/profile/", nothing, [401, 403, 200, 200, 403]),
+    ("PATCH", "/employer/profile/", nothing, [401, 403, 200, 200, 403]),
+    ("GET", "/employer/profile/{employer}/", nothing, [200; 5]),
+    ("GET", "/employer/profiles/", nothing, [200; 5]),
+    ("GET", "/job/", nothing, [401, 403, 200, 404, 403]),
+    ("GET", "/job/manage/", nothing, [401, 403, 200, 404, 403]),
+    ("POST", "/job/manage/", nothing, [401, 403, 400, 400, 403]),
+    ("GET", "/job/search/", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/job/manage/{job}/", nothing, [401, 200, 200, 200, 200]),
+    ("PUT", "/job/manage/{job}/", nothing, [401, 403, 400, 404, 403]),
+    ("PATCH", "/job/manage/{job}/", nothing, [401, 403, 200, 404, 403]),
+    ("PUT", "/jobs/manage/{job}/", nothing, [401, 403, 400, 404, 403]),
+    ("PATCH", "/jobs/manage/{job}/", nothing, [401, 403, 200, 404, 403]),
+    ("GET", "/job/{job}/", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/application/all/{job}/", nothing, [401, 403, 200, 404, 403]),
+    ("GET", "/application/status/{application}/", nothing, [401, 403, 200, 404, 403]),
+    ("PATCH", "/application/status/{application}/", selected, [401, 403, 200, 404, 403]),
+    ("POST", "/application/{job}/", nothing, [401, 200, 403, 403, 403]),
+    ("GET", "/subscription/plan/", nothing, [401, 200, 200, 200, 200]),
+    ("POST", "/subscription/plan/", nothing, [401, 403, 403, 403, 400]),
+    ("PUT", "/subscription/plan/{plan}/", nothing, [401, 403, 403, 403, 400]),
+    ("POST", "/subscription/add/plan/", nothing, [401, 400, 400, 400, 400]),
+    ("GET", "/documents/resumes/{resume}", nothing, [401, 200, 200, 404, 200]),
+    ("GET", "/documents/profile_pictures/{picture}", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/documents/profile_pictures/{logo}", nothing, [200; 5]),
+    // What is gone afterwards comes last, and for its owner last of all.
+    ("DELETE", "/job/manage/{first job}/", nothing, [401, 403, 200, 404, 403]),
+    ("DELETE", "/job/{second job}/", nothing, [401, 403, 200, 404, 403]),
+    ("PUT", "/job/{third job}/", nothing, [401, 403, 200, 404, 403]),
+    ("DELETE", "/subscription/plan/{plan}/", nothing, [401, 403, 403, 403, 204]),
+];
+
+/// The routes, each with its pattern as the source has it, `/job/{id}`, from the source itself.
+fn declared() -> BTreeSet<(String, String)> {
+    let source = include_str!("../../crates/http/src/routes.rs");
+    let (_, resources) = source.split_once("fn resources()").unwrap();
+    let (resources, _) = resources.split_once("\n}\n").unwrap();
+    let mut routes = BTreeSet::new();
+    for resource in resources.split(" at(").skip(1) {
+        let path = resource.split('"').nth(1).unwrap();
+        for verb in resource.split("on(").skip(1) {
+            routes.insert((verb.split(',').next().unwrap().to_owned(), path.to_owned()));
+        }
+    }
+    assert!(routes.len() > 50, "{routes:?}");
+    routes
+}
+
+/// A path of the table as the source has it.
+fn pattern(path: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment {
+        "{resume}" | "{picture}" | "{logo}" => "{name}",
+        other if other.starts_with('{') => "{id}",
+        other => other,
+    });
+    let pattern = segments.collect::<Vec<_>>().join("/");
+    if pattern == "/" { pattern } else { pattern.trim_end_matches('/').to_owned() }
+}
+
+/// As much of a picture as it takes to be one.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0";
+
+/// All who ask, and what there is to ask for.
+pub(crate) struct World {
+    pub(crate) candidate: Account,
+    pub(crate) owner: Account,
+    pub(crate) other: Account,
+    pub(crate) admin: Account,
+    names: BTreeMap<&'static str, String>,
+}
+
+impl World {
+    pub(crate) async fn of(app: &TestApp) -> Self {
+        let (candidate, owner) = (app.candidate().await, app.employer().await);
+        let job = app.job(&owner).await;
+        let application = app.application(&candidate, job).await;
+        let mut names = BTreeMap::from([
+            ("{candidate}", candidate.profile.to_string()),
+            ("{employer}", owner.profile.to_string()),
+            ("{job}", job.to_string()),
+            ("{application}", application.to_string()),
+            ("{plan}", "4".to_owned()),
+        ]);
+        for name in ["{first job}", "{second job}", "{third job}"] {
+            names.insert(name, app.job(&owner).await.to_string());
+        }
+        for (name, method, path, account, key, content) in [
+            ("{resume}", "POST", "/candidate/profile/", &candidate, "resume", b"%PDF-1.4\n%%EOF\n".as_slice()),
+            ("{picture}", "PATCH", "/candidate/profile/", &candidate, "profile_pic", PNG),
+            ("{logo}", "PATCH", "/employer/profile/", &owner, "profile_picture", PNG),
+        ] {
+            let form = Form::new().part(key, Part::bytes(content).file_name("file"));
+            let answer = app.client.form(method, path, Some(&account.token), form).await;
+            let file = answer.json[key].as_str().unwrap_or_else(|| panic!("{answer:?}"));
+            names.insert(name, file.rsplit('/').next().unwrap().to_owned());
+        }
+        Self { candidate, owner, other: app.employer().await, admin: app.admin().await, names }
+    }
+
+    /// The path with what its names stand for.
+    pub(crate) fn path(&self, path: &str) -> String {
+        self.names.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
+    }
+
+    /// The other spelling of a path.
+    fn without_slash(&self, path: &str) -> String {
+        let path = self.path(path);
+        if path == "/" { String::new() } else { path.strip_suffix('/').map_or(format!("{path}/"), str::to_owned) }
+    }
+}
+
+#[test]
+fn the_table_has_every_route_and_no_other() {
+    let rows: BTreeSet<_> = ROUTES.iter().map(|(method, path, ..)| ((*method).to_owned(), pattern(path))).collect();
+    assert_eq!(rows, declared());
+}
+
+app_tests! {
+    async fn every_route_lets_in_whom_it_is_for_and_nobody_else(app) {
+        let world = World::of(&app).await;
+        let mut wrong = Vec::new();
+        for (method, path, body, [nobody, candidate, owner, other, admin]) in ROUTES {
+            for (who, token, expected) in [
+                ("nobody", None, nobody), ("candidate", Some(&world.candidate.token), candidate),
+                ("other employer", Some(&world.other.token), other), ("admin", Some(&world.admin.token), admin),
+                ("owner", Some(&world.owner.token), owner),
+            ] {
+                let body = (*method != "GET").then(body);
+                let answer = app.client.call(method, &world.path(path), token.map(String::as_str), body).await;
+                if answer.status != *expected {
+                    let found = answer.status;
+                    wrong.push(format!("{method} {path}, {who}: {found}, not {expected}: {}", answer.json));
+                }
+                if answer.status == 401 {
+                    assert_eq!(answer.header("www-authenticate"), "Bearer", "{method} {path}");
+                    assert_eq!(answer.json, json!({ "detail": "Authentication credentials were not provided." }));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    async fn a_bad_token_is_refused_where_a_token_is_of_use(app) {
+        let world = World::of(&app).await;
+        let (head, signature) = world.candidate.token.rsplit_once('.').unwrap();
+        let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
+        let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", head.split('.').nth(1).unwrap());
+        let refused = detail(401, "Given token not valid or expired.");
+        for (method, path, body, _) in ROUTES.iter().filter(|(.., statuses)| statuses[0] == 401) {
+            for token in [&forged, &unsigned, "", "x", &world.candidate.refresh_token] {
+                let body = (*method != "GET").then(body);
+                let answer = app.client.call(method, &world.path(path), Some(token), body).await;
+                assert_eq!(answer.outcome(), refused, "{method} {path} {token}");
+            }
+            let request = app.client.request(method, &world.path(path), None).header("authorization", "Basic eDp5");
+            assert_eq!(app.client.send(request).await.outcome(), refused, "{method} {path}");
+        }
+    }
+
+    async fn every_path_is_there_with_and_without_its_slash(app) {
+        let world = World::of(&app).await;
+        for (method, path, body, statuses) in ROUTES {
+            let body = (*method != "GET").then(body);
+            let answer = app.client.call(method, &world.without_slash(path), None, body).await;
+            assert_eq!(answer.status, statuses[0], "{method} {path}");
+        }
+    }
+
+    async fn another_method_is_told_the_right_ones(app) {
+        let world = World::of(&app).await;
+        let mut methods: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (method, path, ..) in ROUTES {
+            let path = if pattern(path) == "/job/{id}" { "/job/{job}/" } else { path };
+            let path = if pattern(path) == "/job/manage/{id}" { "/job/manage/{job}/" } else { path };
+            methods.entry(path).or_default().insert(method);
+        }
+        for (path, mut taken) in methods {
+            if taken.contains("GET") {
+                taken.insert("HEAD");
+            }
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+                if taken.contains(method) {
+                    continue;
+                }
+                for path in [world.path(path), world.without_slash(path)] {
+                    let answer = app.client.call(method, &path, Some(&world.admin.token), None).await;
+                    let allow: BTreeSet<_> = answer.header("allow").split(", ").collect();
+                    assert_eq!((answer.status, &allow), (405, &taken), "{method} {path}");
+                    if method != "HEAD" {
+                        assert_eq!(answer.json, json!({ "detail": format!("Method \"{method}\" not allowed.") }));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn a_head_is_a_get_without_its_body(app) {
+        let world = World::of(&app).await;
+        for (_, path, ..) in ROUTES.iter().filter(|(method, ..)| *method == "GET") {
+            for token in [None, Some(world.owner.token.as_str()), Some(&world.candidate.token)] {
+                let get = app.client.call("GET", &world.path(path), token, None).await;
+                let head = app.client.call("HEAD", &world.path(path), token, None).await;
+                assert_eq!((head.status, head.bytes.len()), (get.status, 0), "{path}");
+                for header in ["content-type", "content-length", "x-total-count", "link"] {
+                    assert_eq!(head.header(header), get.header(header), "{path} {header}");
+                }
+            }
+        }
+    }
+
+    async fn what_is_not_there_is_not_found(app) {
+        let admin = app.admin().await;
+        for path in [
+            "/nothing", "/job/1/2/", "/job/manage/1/2", "//", "/account", "/account/", "/documents/", "/../etc/passwd",
+            "/documents/resumes/..%2f..%2fCargo.toml", "/documents/secrets/x.pdf", "/.env", "/%00/", "/Health/",
+        ] {
+            for method in ["GET", "POST", "DELETE"] {
+                let answer = app.client.call(method, path, Some(&admin.token), None).await;
+                // Of documents the path is there, whatever they are called.
+                let expected = if path.starts_with("/documents/resumes/") && method != "GET" { 405 } else { 404 };
+                assert_eq!(answer.status, expected, "{method} {path}: {}", answer.json);
+                assert!(expected == 405 || answer.json == json!({ "detail": "Not found." }), "{path}: {}", answer.json);
+            }
+        }
+    }
+}
