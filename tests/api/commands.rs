@@ -1,11 +1,10 @@
 //! The commands of the program, as an operator types them.
 
-use std::time::Duration;
-
 use jobportal_tests::client::Client;
 use jobportal_tests::database::{Backend, TestDatabase};
 use jobportal_tests::process::{Finished, Program};
 use jobportal_tests::smtp::{Behaviour, SmtpSink};
+use jobportal_tests::until;
 use serde_json::{Value, json};
 
 use crate::process::{assert_refused, process_tests, production};
@@ -97,9 +96,7 @@ process_tests! {
             codes.push(post(&client, "/account/register/", body).await["otp"].as_str().unwrap().to_owned());
         }
         let list = |status: &str| succeeded(program.run(&["outbox", "list", "--status", status]));
-        while !list("dead").ends_with("2 of 2\n") {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until("both are given up", || list("dead").ends_with("2 of 2\n")).await;
         let dead = list("dead");
         for words in ["ann@example.com", "bob@example.com", "welcome", "given up", "no such user"] {
             assert!(dead.contains(words), "{words} is not in {dead}");
@@ -114,9 +111,7 @@ process_tests! {
         assert_eq!(sink.mails().len(), 1);
         assert_eq!(succeeded(program.run(&["outbox", "requeue", "--all-dead"])), "1 will be tried again.\n");
         assert_eq!(sink.wait_for_mail_to("bob@example.com").await.code(), codes[1]);
-        while !list("sent").ends_with("2 of 2\n") {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until("both are sent", || list("sent").ends_with("2 of 2\n")).await;
         assert_eq!(succeeded(program.run(&["outbox", "requeue", "--all-dead"])), "0 will be tried again.\n");
         assert_eq!(succeeded(program.run(&["outbox", "purge"])), "0 deleted.\n");
         assert_eq!(sink.mails().len(), 2);

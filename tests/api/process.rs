@@ -1,12 +1,12 @@
 //! The program as a process: it starts or says why not, ends when told, and loses and doubles nothing when killed.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use jobportal_tests::client::{Answer, Client};
 use jobportal_tests::database::{Backend, TestDatabase};
 use jobportal_tests::process::{Finished, Program, Running};
 use jobportal_tests::smtp::{Behaviour, SmtpSink};
+use jobportal_tests::until;
 use serde_json::json;
 
 const PASSWORD: &str = "correct horse 7";
@@ -71,13 +71,8 @@ async fn register(client: &Client, name: &str, number: u32) -> Answer {
 
 /// Waits until nothing in the outbox waits any more.
 async fn until_sent(database: &TestDatabase) {
-    for _ in 0..3_000 {
-        if database.values("SELECT kind AS value FROM outbox WHERE status = 'pending'").is_empty() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("mails still wait");
+    let waiting = "SELECT kind AS value FROM outbox WHERE status = 'pending'";
+    until("all mails are sent", || database.values(waiting).is_empty()).await;
 }
 
 /// How many mails came to each address, in the order of the addresses.
@@ -129,10 +124,13 @@ process_tests! {
         assert_eq!(client.call("POST", "/account/verify_otp/", None, Some(body)).await.status, 200);
         until_sent(&database).await;
         assert!(running.terminate().success);
-        let (running, _) = program.serve(&[]);
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // Were the first mail still waiting it would go out before the next one.
+        let (running, client) = program.serve(&[]);
+        register(&client, "bob", 2).await;
+        sink.wait_for_mail_to("bob2@example.com").await;
         assert!(running.terminate().success);
-        assert_eq!(mails_by_recipient(&sink), [("ann1@example.com".to_owned(), 1)]);
+        let once = ["ann1@example.com", "bob2@example.com"].map(|address| (address.to_owned(), 1));
+        assert_eq!(mails_by_recipient(&sink), once);
     }
 
     async fn a_mail_outlives_a_kill_while_it_is_being_sent(database) {
@@ -141,9 +139,7 @@ process_tests! {
         sink.behave(Behaviour::Hang);
         let (running, client) = program.serve(&[]);
         let otp = register(&client, "ann", 1).await.json["otp"].as_str().unwrap().to_owned();
-        while sink.connections() == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("the mail is being sent", || sink.connections() > 0).await;
         running.kill();
         sink.behave(Behaviour::Accept);
 
@@ -233,9 +229,7 @@ async fn two_processes_on_one_database_share_the_work_and_do_nothing_twice() {
         register(&nodes[number as usize % 2].1, "node", number).await;
     }
     let ended = "SELECT id || '' AS value FROM subscriptions WHERE has_expired AND NOT is_active";
-    while database.values(ended).len() < EXPIRED {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the renewal", || database.values(ended).len() == EXPIRED).await;
     until_sent(&database).await;
     for (running, _) in nodes {
         assert!(running.terminate().success);

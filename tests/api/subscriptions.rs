@@ -1,14 +1,12 @@
 //! Plans, and who subscribes to them until when.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use jobportal_domain::{Subscription, UserId};
 use jobportal_tests::app::{Account, TestApp};
-use jobportal_tests::app_tests;
 use jobportal_tests::client::{Answer, detail, time};
 use jobportal_tests::smtp::ReceivedMail;
+use jobportal_tests::{app_tests, until};
 use serde_json::{Value, json};
 
 use crate::common::with;
@@ -108,17 +106,6 @@ fn rows(app: &TestApp, account: &Account) -> Vec<String> {
          CASE WHEN has_expired THEN ' expired' ELSE '' END AS value FROM subscriptions WHERE user_id = {} ORDER BY id",
         account.user
     ))
-}
-
-/// Waits until the worker has made it so.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..2_000 {
-        if is_so() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what}: not after a long time");
 }
 
 app_tests! {

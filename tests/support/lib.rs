@@ -13,3 +13,15 @@ pub mod client;
 pub mod database;
 pub mod process;
 pub mod smtp;
+
+use std::time::{Duration, Instant};
+
+/// Waits until something has happened, and panics if it has not after a generous time.
+pub async fn until(what: &str, mut has_happened: impl FnMut() -> bool) {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let started = Instant::now();
+    while !has_happened() {
+        assert!(started.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -94,6 +94,7 @@ fn explain(error: &Error) -> String {
     match error {
         Error::Invalid(violations) => violations
             .fields()
+            .map(|(field, messages)| (if field == "phone_number" { "contract_number" } else { field }, messages))
             .flat_map(|(field, messages)| messages.iter().map(move |message| format!("\n  {field}: {message}")))
             .fold("this can't be accepted:".to_owned(), |text, line| text + &line),
         other => logging::chain(other),

@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,31 +32,35 @@ impl Shutdown {
         let _ = tokio::time::timeout(pause, self.requested()).await;
     }
 
-    /// Asks all parts to end when the operator or the system does, by Ctrl-C or SIGTERM.
-    pub(crate) async fn on_signal(self) {
-        wait_for_signal().await;
-        tracing::info!("stopping");
-        self.request();
+    /// Asks all parts to end when the operator or the system does, by Ctrl-C or SIGTERM. Signals count from this call on; it
+    /// must be made in a runtime.
+    pub(crate) fn on_signal(self) -> io::Result<()> {
+        let signal = signal()?;
+        tokio::spawn(async move {
+            signal.await;
+            tracing::info!("stopping");
+            self.request();
+        });
+        Ok(())
     }
 }
 
 #[cfg(unix)]
-async fn wait_for_signal() {
+fn signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
             _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        },
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM can't be handled");
-            let _ = tokio::signal::ctrl_c().await;
+            _ = interrupt.recv() => {}
         }
-    }
+    })
 }
 
 #[cfg(not(unix))]
-async fn wait_for_signal() {
-    let _ = tokio::signal::ctrl_c().await;
+fn signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }

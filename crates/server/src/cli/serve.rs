@@ -22,9 +22,9 @@ pub(super) fn run(mut settings: Settings, arguments: Arguments) -> Outcome {
     }
     settings.worker.enabled &= !arguments.no_worker;
     let application = Application::build(settings.clone())?;
-    println!("{}", welcome(&settings, application.address()));
     actix_web::rt::System::new().block_on(async {
-        tokio::spawn(application.shutdown().on_signal());
+        application.shutdown().on_signal()?;
+        println!("{}", welcome(&settings, application.address()));
         application.run().await
     })?;
     Ok(())

@@ -17,10 +17,10 @@ pub(super) fn run(settings: Settings) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::System)?;
     runtime.block_on(async {
         let shutdown = Shutdown::new();
-        tokio::spawn(shutdown.clone().on_signal());
+        shutdown.clone().on_signal().map_err(StartError::System)?;
         tracing::info!("delivering mail and running periodic tasks");
         worker.run(shutdown).await;
         drain(vec![threads]).await;
-    });
-    Ok(())
+        Ok(())
+    })
 }
