@@ -55,9 +55,9 @@ MESSAGE
     trap 'exit 130' INT TERM
     cd_back=$PWD
     cd "$dir"
-    "${as[@]}" "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1 ||
+    ${as[@]+"${as[@]}"} "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1 ||
         { cat "$dir/initdb.log" >&2; exit 1; }
-    "${as[@]}" "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses='' -c max_connections=400 -c fsync=off \
+    ${as[@]+"${as[@]}"} "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses='' -c max_connections=400 -c fsync=off \
         -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=256MB >"$dir/data/server.log" 2>&1 &
     pid=$!
     cd "$cd_back"
@@ -73,5 +73,6 @@ MESSAGE
 fi
 
 echo
+[ "$status" = 0 ] || echo "FAILED; what failed is above."
 echo "Ran against: SQLite (bundled, one database a test); $server (one database a test); SMTP sinks on loopback."
 exit "$status"

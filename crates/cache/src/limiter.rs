@@ -6,7 +6,7 @@ use moka::Expiry;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-/// The most counts that are kept: some 20 MB.
+/// The most counts that are kept: some 40 MB with the longest keys.
 const MAX_KEYS: u64 = 100_000;
 
 /// The name of a policy, and the key that is counted under it.
