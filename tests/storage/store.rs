@@ -168,6 +168,9 @@ fn connections_that_were_cut_are_replaced() {
     }
     warm_up(store, size);
     cut_connections(&db);
+    assert_eq!(store.read_one(|uow| Ok(uow.plans().list()?.len())).unwrap(), 5);
+    warm_up(store, size);
+    cut_connections(&db);
     assert!(store.ping().is_ok());
     assert_eq!(count(store), u64::from(size));
 }

@@ -57,12 +57,12 @@ impl Employers {
     /// One's own profile.
     pub fn own(&self, actor: &Actor) -> Result<EmployerProfile> {
         actor.require(UserType::Employer)?;
-        self.store.read(|uow| uow.employers().find_by_user(actor.user_id)?.ok_or(NO_PROFILE))
+        self.store.read_one(|uow| uow.employers().find_by_user(actor.user_id)?.ok_or(NO_PROFILE))
     }
 
     /// A profile, for anyone.
     pub fn find(&self, id: EmployerId) -> Result<EmployerProfile> {
-        self.store.read(|uow| uow.employers().find(id)?.ok_or(NO_PROFILE))
+        self.store.read_one(|uow| uow.employers().find(id)?.ok_or(NO_PROFILE))
     }
 
     /// All profiles, for anyone.

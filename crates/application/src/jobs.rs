@@ -148,7 +148,7 @@ impl Jobs {
 
     /// A job that is not deleted, for anyone who is signed in.
     pub fn details(&self, id: JobId) -> Result<JobDetails> {
-        self.store.read(|uow| uow.jobs().details(id)?.ok_or(NO_JOB))
+        self.store.read_one(|uow| uow.jobs().details(id)?.ok_or(NO_JOB))
     }
 
     /// The caller's jobs that are not deleted, newest first.

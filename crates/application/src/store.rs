@@ -41,11 +41,14 @@ pub trait UnitOfWork {
 pub enum Access {
     /// Reads only, one consistent state; may be tried again on a fresh connection if the first one is broken.
     Read,
+    /// One statement that reads: it is one consistent state by itself, and needs no transaction and none of its round trips.
+    /// May be tried again like [`Access::Read`].
+    Statement,
     /// Reads and writes; committed when the work returns `Ok`, undone otherwise.
     Write,
 }
 
-/// What is done in a transaction. May be called a second time for [`Access::Read`].
+/// What is done in a transaction. May be called a second time unless it is for [`Access::Write`].
 pub type Work<'a> = dyn FnMut(&mut dyn UnitOfWork) -> Result<()> + 'a;
 
 /// Runs work in transactions.
@@ -60,6 +63,11 @@ impl dyn Store + '_ {
     /// Reads in one consistent state. The work may be called a second time, so it must have no effect outside.
     pub fn read<T>(&self, mut work: impl FnMut(&mut dyn UnitOfWork) -> Result<T>) -> Result<T> {
         self.value_of(Access::Read, &mut work)
+    }
+
+    /// Reads with one statement, which needs no transaction. The work may be called a second time.
+    pub fn read_one<T>(&self, mut work: impl FnMut(&mut dyn UnitOfWork) -> Result<T>) -> Result<T> {
+        self.value_of(Access::Statement, &mut work)
     }
 
     /// Reads and writes in one transaction; `Ok` commits, `Err` undoes all of it.

@@ -72,7 +72,7 @@ impl Subscriptions {
 
     /// All plans, by id.
     pub fn plans(&self, page: PageRequest) -> Result<Page<Plan>> {
-        let plans = self.store.read(|uow| Ok(uow.plans().list()?))?;
+        let plans = self.store.read_one(|uow| Ok(uow.plans().list()?))?;
         let total = plans.len() as u64;
         let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
         let items = plans.into_iter().skip(offset).take(page.size() as usize).collect();

@@ -114,6 +114,7 @@ fn with_parameters(url: &str, patience: Duration) -> String {
 impl AnyConnection {
     pub(crate) fn begin(&mut self, access: Access) -> QueryResult<()> {
         match (self, access) {
+            (_, Access::Statement) => Ok(()),
             (Self::Sqlite(c), Access::Read) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN"),
             // A transaction that reads first can't become a writer once another one wrote, however long it waits.
             (Self::Sqlite(c), Access::Write) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),

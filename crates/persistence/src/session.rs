@@ -55,6 +55,9 @@ impl<'c> Session<'c> {
         access: Access,
         work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>,
     ) -> Result<Result<()>> {
+        if access == Access::Statement {
+            return Ok(work(&mut Session { connection, has_failed: false }));
+        }
         connection.begin(access).map_err(classify)?;
         let mut session = Session { connection, has_failed: false };
         let outcome = work(&mut session).and_then(|()| session.check());

@@ -75,7 +75,7 @@ impl DieselStore {
     /// on it.
     fn transact(&self, access: Access, work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>) -> Result<()> {
         let first = self.attempt(access, work);
-        if first.is_lost && (access == Access::Read || !first.has_begun) {
+        if first.is_lost && (access != Access::Write || !first.has_begun) {
             tracing::warn!(?access, "a database connection was lost; trying another one");
             return self.attempt(access, work).outcome;
         }
@@ -89,7 +89,7 @@ impl Store for DieselStore {
     }
 
     fn ping(&self) -> Result<(), RepositoryError> {
-        self.transact(Access::Read, &mut |session| Ok(session.ping()?)).map_err(|error| match error {
+        self.transact(Access::Statement, &mut |session| Ok(session.ping()?)).map_err(|error| match error {
             Error::Unavailable(source) => RepositoryError::Unavailable(source),
             other => RepositoryError::Backend(other.into()),
         })
