@@ -113,17 +113,17 @@ impl UserRepository for Session<'_> {
 
     fn find(&mut self, id: UserId) -> Result<Option<User>, RepositoryError> {
         let query = users::table.find(id.0);
-        both!(self, |c| query.select(UserRow::as_select()).first(c).optional())?.map(User::try_from).transpose()
+        both!(self, |c| query.select(UserRow::as_select()).get_result(c).optional())?.map(User::try_from).transpose()
     }
 
     fn find_by_email(&mut self, email: &EmailAddress) -> Result<Option<User>, RepositoryError> {
         let query = users::table.filter(users::email.eq(email.as_str()));
-        both!(self, |c| query.select(UserRow::as_select()).first(c).optional())?.map(User::try_from).transpose()
+        both!(self, |c| query.select(UserRow::as_select()).get_result(c).optional())?.map(User::try_from).transpose()
     }
 
     fn find_by_phone_number(&mut self, phone_number: &PhoneNumber) -> Result<Option<User>, RepositoryError> {
         let query = users::table.filter(users::phone_number.eq(phone_number.as_str()));
-        both!(self, |c| query.select(UserRow::as_select()).first(c).optional())?.map(User::try_from).transpose()
+        both!(self, |c| query.select(UserRow::as_select()).get_result(c).optional())?.map(User::try_from).transpose()
     }
 
     fn lock(&mut self, id: UserId) -> Result<bool, RepositoryError> {

@@ -167,7 +167,7 @@ impl ApplicationRepository for Session<'_> {
         let query = with_attachment!(applications::table.inner_join(jobs::table.inner_join(employers::table)))
             .filter(applications::id.eq(id.0))
             .select((application_columns!(), employers::user_id));
-        let found: Option<(ApplicationRow, i64)> = both!(self, |c| query.first(c).optional())?;
+        let found: Option<(ApplicationRow, i64)> = both!(self, |c| query.get_result(c).optional())?;
         found
             .map(|(row, owner)| Ok(OwnedApplication { application: row.try_into()?, job_owner: UserId(owner) }))
             .transpose()
@@ -188,7 +188,7 @@ impl ApplicationRepository for Session<'_> {
         let query = with_attachment!(with_logo!(with_candidate_parts!(source))).filter(applications::id.eq(id.0));
         let found = both!(self, |c| {
             let columns = (application_columns!(), JobRow::as_select(), employer_columns!(), candidate_columns!());
-            query.select(columns).first::<(ApplicationRow, JobRow, EmployerRow, CandidateRow)>(c).optional()
+            query.select(columns).get_result::<(ApplicationRow, JobRow, EmployerRow, CandidateRow)>(c).optional()
         })?;
         let Some((application, job, employer, candidate)) = found else { return Ok(None) };
         let Some(candidate) = self.candidate_profiles(vec![candidate])?.pop() else { return Ok(None) };
@@ -248,7 +248,7 @@ impl ApplicationRepository for Session<'_> {
                 APPLICANTS.field(users::email),
                 users::email,
             ));
-        let found: Option<Row> = both!(self, |c| query.first(c).optional())?;
+        let found: Option<Row> = both!(self, |c| query.get_result(c).optional())?;
         let Some(((job_title, company_name), (first_name, last_name), candidate_email, employer_email)) = found else {
             return Ok(None);
         };

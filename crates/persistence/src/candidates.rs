@@ -250,7 +250,7 @@ impl CandidateRepository for Session<'_> {
 
     fn id_of_user(&mut self, user_id: UserId) -> Result<Option<CandidateId>, RepositoryError> {
         let query = candidates::table.filter(candidates::user_id.eq(user_id.0)).select(candidates::id);
-        let found: Option<i64> = both!(self, |c| query.first(c).optional())?;
+        let found: Option<i64> = both!(self, |c| query.get_result(c).optional())?;
         Ok(found.map(CandidateId))
     }
 

@@ -78,7 +78,7 @@ impl DocumentRepository for Session<'_> {
             .inner_join(users::table)
             .filter(documents::public_id.eq(public_id))
             .select((document_columns!(), users::user_type));
-        let found: Option<(DocumentRow, String)> = both!(self, |c| query.first(c).optional())?;
+        let found: Option<(DocumentRow, String)> = both!(self, |c| query.get_result(c).optional())?;
         found
             .map(|(row, user_type)| Ok((row.try_into()?, stored("users.user_type", UserType::parse(&user_type))?)))
             .transpose()

@@ -113,7 +113,7 @@ impl EmployerRepository for Session<'_> {
 
     fn find(&mut self, id: EmployerId) -> Result<Option<EmployerProfile>, RepositoryError> {
         let query = with_logo!(employers::table).filter(employers::id.eq(id.0)).select(employer_columns!());
-        let found: Option<EmployerRow> = both!(self, |c| query.first(c).optional())?;
+        let found: Option<EmployerRow> = both!(self, |c| query.get_result(c).optional())?;
         found.map(EmployerProfile::try_from).transpose()
     }
 

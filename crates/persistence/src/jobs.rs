@@ -1,5 +1,9 @@
 use chrono::{DateTime, Utc};
+use diesel::backend::Backend;
+use diesel::expression::{ValidGrouping, is_aggregate};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::BigInt;
 use diesel::{insert_into, update};
 use jobportal_application::{JobDetails, JobFilter, JobRepository, OwnedJob, Page, PageRequest, RepositoryError};
 use jobportal_domain::{
@@ -9,7 +13,7 @@ use jobportal_domain::{
 use crate::documents::document_columns;
 use crate::employers::{EmployerRow, employer_columns, with_logo};
 use crate::error::{stored, stored_option, stored_text};
-use crate::schema::{LOGOS, applications, documents, employers, jobs};
+use crate::schema::{LOGOS, documents, employers, jobs};
 use crate::session::Session;
 use crate::time::At;
 
@@ -121,13 +125,37 @@ impl<'a> NewJobRow<'a> {
     }
 }
 
+/// The number of applications of a job. The query builder's own subquery would carry a `LIMIT` with a parameter, for which
+/// SQLite plans a query anew each time it is run; so a lookup has none either.
+#[derive(Clone, Copy, QueryId)]
+struct TotalApplications;
+
+impl Expression for TotalApplications {
+    type SqlType = BigInt;
+}
+
+impl ValidGrouping<()> for TotalApplications {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl<DB: Backend> QueryFragment<DB> for TotalApplications {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("(SELECT COUNT(*) FROM applications WHERE applications.job_id = jobs.id)");
+        Ok(())
+    }
+}
+
+impl<Source> AppearsOnTable<Source> for TotalApplications where jobs::id: AppearsOnTable<Source> {}
+
+impl<Source> SelectableExpression<Source> for TotalApplications where jobs::id: SelectableExpression<Source> {}
+
 /// A job with its employer and the number of its applications, in one query.
 macro_rules! job_details {
     () => {
         with_logo!(jobs::table.inner_join(employers::table)).filter(jobs::deleted_at.is_null()).select((
             JobRow::as_select(),
             employer_columns!(),
-            applications::table.filter(applications::job_id.eq(jobs::id)).count().single_value().assume_not_null(),
+            TotalApplications,
         ))
     };
 }
@@ -203,7 +231,7 @@ impl JobRepository for Session<'_> {
 
     fn find(&mut self, id: JobId) -> Result<Option<OwnedJob>, RepositoryError> {
         let query = jobs::table.inner_join(employers::table).filter(jobs::id.eq(id.0));
-        let found = both!(self, |c| query.select((JobRow::as_select(), employers::user_id)).first(c).optional())?;
+        let found = both!(self, |c| query.select((JobRow::as_select(), employers::user_id)).get_result(c).optional())?;
         found.map(|(job, owner)| Ok(OwnedJob { job: JobRow::try_into(job)?, owner: UserId(owner) })).transpose()
     }
 
@@ -223,7 +251,8 @@ impl JobRepository for Session<'_> {
     }
 
     fn details(&mut self, id: JobId) -> Result<Option<JobDetails>, RepositoryError> {
-        let found: Option<DetailsRow> = both!(self, |c| job_details!().filter(jobs::id.eq(id.0)).first(c).optional())?;
+        let found: Option<DetailsRow> =
+            both!(self, |c| job_details!().filter(jobs::id.eq(id.0)).get_result(c).optional())?;
         found.map(details).transpose()
     }
 

@@ -85,12 +85,12 @@ impl PlanRepository for Session<'_> {
 
     fn find(&mut self, id: PlanId) -> Result<Option<Plan>, RepositoryError> {
         let query = plans::table.find(id.0);
-        both!(self, |c| query.select(PlanRow::as_select()).first(c).optional())?.map(Plan::try_from).transpose()
+        both!(self, |c| query.select(PlanRow::as_select()).get_result(c).optional())?.map(Plan::try_from).transpose()
     }
 
     fn find_by_name(&mut self, name: PlanName) -> Result<Option<Plan>, RepositoryError> {
         let query = plans::table.filter(plans::name.eq(name.as_str()));
-        both!(self, |c| query.select(PlanRow::as_select()).first(c).optional())?.map(Plan::try_from).transpose()
+        both!(self, |c| query.select(PlanRow::as_select()).get_result(c).optional())?.map(Plan::try_from).transpose()
     }
 
     fn insert(&mut self, terms: &PlanTerms, now: DateTime<Utc>) -> Result<Plan, RepositoryError> {
@@ -179,7 +179,7 @@ impl SubscriptionRepository for Session<'_> {
             .filter(subscriptions::user_id.eq(user.0))
             .filter(subscriptions::is_active);
         let found = both!(self, |c| {
-            query.select((SubscriptionRow::as_select(), PlanRow::as_select())).first(c).optional()
+            query.select((SubscriptionRow::as_select(), PlanRow::as_select())).get_result(c).optional()
         })?;
         found.map(|(row, plan)| Ok((SubscriptionRow::into(row), Plan::try_from(plan)?.terms))).transpose()
     }
