@@ -2,14 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::DateTime;
+use jobportal::{Application, Overrides, Settings};
 use jobportal_application::{Mail, MailError, Mailer, Notification};
 use jobportal_domain::{Code, EmailAddress, NotificationId};
 use jobportal_notification::SmtpMailer;
-use jobportal_tests::smtp::{Behaviour, SmtpSink};
+use jobportal_tests::app::TestApp;
+use jobportal_tests::database::Backend;
+use jobportal_tests::smtp::{Behaviour, Security, SmtpSink};
 use tokio::net::TcpSocket;
+
+const FROM: &str = "Job Portal <no-reply@jobs.example>";
 
 /// Long enough for any answer that comes.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -17,7 +23,7 @@ const PATIENT: Duration = Duration::from_secs(20);
 const IMPATIENT: Duration = Duration::from_millis(200);
 
 fn mailer(url: &str, timeout: Duration) -> SmtpMailer {
-    SmtpMailer::new(url, "Job Portal <no-reply@jobs.example>", timeout).unwrap()
+    SmtpMailer::new(url, FROM, None, timeout).unwrap()
 }
 
 fn mail(content: Notification<Code>) -> Mail {
@@ -136,15 +142,92 @@ async fn a_server_that_does_not_answer_is_unavailable_and_the_next_mail_is_not_m
     assert!(!mails.is_empty() && mails.iter().all(|mail| mail.data.matches("Message-ID").count() == 1), "{mails:#?}");
 }
 
+/// A mailer that signs in to a sink, with these parameters in its URL, and trusts the authority in a file.
+fn signing_in(sink: &SmtpSink, parameters: &str, ca_file: Option<&Path>) -> SmtpMailer {
+    let url = sink.url().replace("://", "://portal:hunter2@");
+    SmtpMailer::new(&format!("{url}{parameters}"), FROM, ca_file, PATIENT).unwrap()
+}
+
+#[tokio::test]
+async fn delivers_over_tls_of_each_kind_to_a_server_under_a_private_authority() {
+    for (security, parameters, in_clear) in [
+        (Security::StartTls, "?tls=required", &["EHLO", "STARTTLS"][..]),
+        (Security::StartTls, "?tls=opportunistic", &["EHLO", "STARTTLS"]),
+        (Security::Tls, "", &[]),
+    ] {
+        let sink = SmtpSink::start_with(security).await;
+        signing_in(&sink, parameters, Some(sink.ca_file())).send(&welcome()).await.unwrap();
+        let mails = sink.mails();
+        assert!(mails.len() == 1 && mails[0].over_tls && mails[0].code() == "012345", "{security:?}: {mails:#?}");
+        assert_eq!(sink.commands_in_clear(), in_clear, "{security:?}{parameters}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_authority_is_not_trusted_gets_nothing() {
+    let other = SmtpSink::start().await;
+    for (security, parameters) in
+        [(Security::StartTls, "?tls=required"), (Security::StartTls, "?tls=opportunistic"), (Security::Tls, "")]
+    {
+        let sink = SmtpSink::start_with(security).await;
+        for ca_file in [None, Some(other.ca_file())] {
+            let outcome = signing_in(&sink, parameters, ca_file).send(&welcome()).await;
+            assert!(is_unavailable(&outcome), "{outcome:?}");
+            let reason = outcome.unwrap_err().to_string();
+            assert!(reason.contains("certificate"), "{reason}");
+        }
+        let in_clear = sink.commands_in_clear();
+        assert!(in_clear.iter().all(|verb| ["EHLO", "STARTTLS"].contains(&verb.as_str())), "{in_clear:?}");
+        assert!(sink.mails().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn required_encryption_is_not_given_up() {
-    let plain = SmtpSink::start().await;
-    let outcome = mailer(&format!("{}?tls=required", plain.url()), PATIENT).send(&welcome()).await;
-    assert!(is_unavailable(&outcome), "{outcome:?}");
-    assert!(plain.mails().is_empty());
+    let sink = SmtpSink::start().await;
+    for ca_file in [None, Some(sink.ca_file())] {
+        let outcome = signing_in(&sink, "?tls=required", ca_file).send(&welcome()).await;
+        assert!(is_unavailable(&outcome), "{outcome:?}");
+    }
+    let in_clear = sink.commands_in_clear();
+    assert!(in_clear.iter().all(|verb| ["EHLO", "QUIT"].contains(&verb.as_str())), "{in_clear:?}");
+}
 
-    let untrusted = SmtpSink::start_tls().await;
-    let outcome = mailer(untrusted.url(), PATIENT).send(&welcome()).await;
-    assert!(is_unavailable(&outcome), "{outcome:?}");
-    assert!(untrusted.mails().is_empty());
+#[tokio::test]
+async fn opportunistic_encryption_is_given_up_where_it_is_not_offered() {
+    let sink = SmtpSink::start().await;
+    for ca_file in [None, Some(sink.ca_file())] {
+        signing_in(&sink, "?tls=opportunistic", ca_file).send(&welcome()).await.unwrap();
+    }
+    assert_eq!(sink.mails().iter().map(|mail| mail.over_tls).collect::<Vec<_>>(), [false, false]);
+}
+
+// The mail server has to answer while the end of the test waits for the portal's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_settings_lead_the_mail_of_a_registration_over_tls() {
+    let sink = SmtpSink::start_with(Security::StartTls).await;
+    let (url, ca_file) = (format!("{}?tls=required", sink.url()), sink.ca_file().display().to_string());
+    let settings = [("mail.url", url.as_str()), ("mail.ca_file", &ca_file)];
+    let app = TestApp::start_with(Backend::Sqlite, &settings).await;
+    let (email, _, otp) = app.register("candidate").await;
+    let mail = sink.wait_for_mail_to(&email).await;
+    assert!(mail.over_tls);
+    assert_eq!(mail.code(), otp);
+}
+
+#[test]
+fn the_portal_does_not_start_without_the_authorities_it_shall_trust() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let settings = Settings::load_from(&[
+        ("server.listen", "127.0.0.1:0"),
+        ("database.url", &format!("sqlite://{}", path("portal.db"))),
+        ("files.dir", &path("files")),
+        ("auth.bcrypt_cost", "4"),
+        ("mail.url", "smtps://localhost"),
+        ("mail.ca_file", &path("ca.pem")),
+    ]);
+    let started = Application::build_with(settings.unwrap(), Overrides::default());
+    let told = started.err().unwrap().to_string();
+    assert!(told.starts_with(&format!("`mail.ca_file` names {}, which can't be read: ", path("ca.pem"))), "{told}");
 }

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "what fails here fails the test")]
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mailparse::{MailHeaderMap, ParsedMail};
-use rcgen::CertifiedKey;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -16,6 +19,23 @@ use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivatePk
 
 /// How long [`SmtpSink::wait_for`] waits.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The first words of a sink.
+const GREETING: &str = "220 sink ESMTP";
+
+/// Its last words before TLS begins.
+const READY_FOR_TLS: &str = "220 2.0.0 go ahead";
+
+/// How a connection to a sink is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// Not at all.
+    Plain,
+    /// By TLS if the client asks for it. The sink takes mail in the clear too.
+    StartTls,
+    /// By TLS from the first byte.
+    Tls,
+}
 
 /// What a sink does with mail, and with connections that are open already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +66,8 @@ pub struct ReceivedMail {
     pub to: Vec<String>,
     /// The message, headers and all.
     pub data: String,
+    /// Whether it came over TLS.
+    pub over_tls: bool,
 }
 
 impl ReceivedMail {
@@ -90,6 +112,7 @@ impl ReceivedMail {
 /// A mail server on a free port of this machine. It ends when it is dropped.
 pub struct SmtpSink {
     url: String,
+    ca_file: NamedTempFile,
     state: Arc<State>,
     listening: JoinHandle<()>,
 }
@@ -99,6 +122,7 @@ struct State {
     behaviour: Mutex<Behaviour>,
     mails: Mutex<Vec<ReceivedMail>>,
     connections: Mutex<u32>,
+    commands_in_clear: Mutex<Vec<String>>,
 }
 
 impl State {
@@ -110,33 +134,14 @@ impl State {
 impl SmtpSink {
     /// Starts a sink without encryption.
     pub async fn start() -> Self {
-        Self::listen("smtp", |stream, state| async move { serve(stream, &state).await }).await
+        Self::start_with(Security::Plain).await
     }
 
-    /// Starts a sink with TLS from the first byte, under a certificate that nobody trusts.
-    pub async fn start_tls() -> Self {
-        let CertifiedKey { cert, signing_key } =
-            rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into())
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        Self::listen("smtps", move |stream, state| {
-            let acceptor = acceptor.clone();
-            async move { serve(acceptor.accept(stream).await?, &state).await }
-        })
-        .await
-    }
-
-    async fn listen<F, S>(scheme: &str, serve: F) -> Self
-    where
-        F: Fn(TcpStream, Arc<State>) -> S + Send + 'static,
-        S: Future<Output = std::io::Result<()>> + Send + 'static,
-    {
+    /// Starts a sink under a certificate of an authority of its own.
+    pub async fn start_with(security: Security) -> Self {
+        let (acceptor, ca_file) = tls();
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let scheme = if security == Security::Tls { "smtps" } else { "smtp" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
@@ -144,16 +149,22 @@ impl SmtpSink {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 *shared.connections.lock().unwrap() += 1;
+                let (acceptor, state) = (acceptor.clone(), Arc::clone(&shared));
                 // A client that goes away is none of the test's concern.
-                tokio::spawn(serve(stream, Arc::clone(&shared)));
+                tokio::spawn(async move { serve(stream, security, &acceptor, &state).await });
             }
         });
-        Self { url, state, listening }
+        Self { url, ca_file, state, listening }
     }
 
     /// Where it listens, as the setting `mail.url` takes it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// A PEM file with the certificate of its authority, as the setting `mail.ca_file` takes it.
+    pub fn ca_file(&self) -> &Path {
+        self.ca_file.path()
     }
 
     /// Behaves so from now on.
@@ -164,6 +175,11 @@ impl SmtpSink {
     /// What it received so far.
     pub fn mails(&self) -> Vec<ReceivedMail> {
         self.state.mails.lock().unwrap().clone()
+    }
+
+    /// The verbs of the commands that came without encryption, in order.
+    pub fn commands_in_clear(&self) -> Vec<String> {
+        self.state.commands_in_clear.lock().unwrap().clone()
     }
 
     /// How many connections were made to it.
@@ -197,37 +213,91 @@ impl Drop for SmtpSink {
     }
 }
 
-/// One session of RFC 5321.
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, state: &State) -> std::io::Result<()> {
+/// TLS for this machine, and the certificate of the authority that vouches for it.
+fn tls() -> (TlsAcceptor, NamedTempFile) {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    let mut ca_file = NamedTempFile::new().unwrap();
+    ca_file.write_all(authority.self_signed(&authority_key).unwrap().pem().as_bytes()).unwrap();
+
+    let server = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+    let server_key = KeyPair::generate().unwrap();
+    let certificate = server.signed_by(&server_key, &Issuer::new(authority, authority_key)).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.into()], PrivatePkcs8KeyDer::from(server_key.serialize_der()).into())
+        .unwrap();
+    (TlsAcceptor::from(Arc::new(config)), ca_file)
+}
+
+async fn serve(stream: TcpStream, security: Security, acceptor: &TlsAcceptor, state: &State) -> io::Result<()> {
+    if security == Security::Tls {
+        converse(acceptor.accept(stream).await?, security, Some(GREETING), state).await?;
+    } else if let Some(stream) = converse(stream, security, Some(GREETING), state).await? {
+        converse(acceptor.accept(stream).await?, Security::Tls, None, state).await?;
+    }
+    Ok(())
+}
+
+/// One session of RFC 5321. Returns the stream if TLS is to begin on it (RFC 3207).
+async fn converse<S>(
+    stream: S,
+    security: Security,
+    greeting: Option<&'static str>,
+    state: &State,
+) -> io::Result<Option<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let mut stream = BufStream::new(stream);
     let mut mail = ReceivedMail::default();
-    let mut reply = "220 sink ESMTP";
+    let mut reply = greeting;
     loop {
-        match state.behaviour() {
-            Behaviour::Hang => std::future::pending().await,
-            Behaviour::Closed => return Ok(()),
-            _ => stream.write_all(format!("{reply}\r\n").as_bytes()).await?,
+        match (state.behaviour(), reply) {
+            (Behaviour::Hang, _) => std::future::pending().await,
+            (Behaviour::Closed, _) => return Ok(None),
+            (_, Some(reply)) => stream.write_all(format!("{reply}\r\n").as_bytes()).await?,
+            (_, None) => {}
         }
         stream.flush().await?;
-        reply = if reply.starts_with("354") {
+        if reply == Some(READY_FOR_TLS) {
+            return Ok(Some(stream.into_inner()));
+        }
+        reply = Some(if reply.is_some_and(|reply| reply.starts_with("354")) {
             mail.data = read_data(&mut stream).await?;
+            mail.over_tls = security == Security::Tls;
             if state.behaviour() == Behaviour::HangAfterData {
                 std::future::pending::<()>().await;
             }
             state.mails.lock().unwrap().push(std::mem::take(&mut mail));
             "250 2.0.0 taken"
         } else {
-            let Some(command) = read_line(&mut stream).await? else { return Ok(()) };
-            answer(&command, state.behaviour(), &mut mail)
-        };
+            let Some(command) = read_line(&mut stream).await? else { return Ok(None) };
+            let verb = command.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            let reply = answer(&verb, &command, security, state.behaviour(), &mut mail);
+            if security != Security::Tls {
+                state.commands_in_clear.lock().unwrap().push(verb);
+            }
+            reply
+        });
     }
 }
 
-fn answer(command: &str, behaviour: Behaviour, mail: &mut ReceivedMail) -> &'static str {
-    let verb = command.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-    match (verb.as_str(), behaviour) {
+fn answer(
+    verb: &str,
+    command: &str,
+    security: Security,
+    behaviour: Behaviour,
+    mail: &mut ReceivedMail,
+) -> &'static str {
+    match (verb, behaviour) {
+        ("EHLO", _) if security == Security::StartTls => "250-sink\r\n250-8BITMIME\r\n250-STARTTLS\r\n250 AUTH PLAIN",
         ("EHLO", _) => "250-sink\r\n250-8BITMIME\r\n250 AUTH PLAIN",
         ("HELO" | "NOOP", _) => "250 2.0.0 fine",
+        ("STARTTLS", _) if security == Security::StartTls => READY_FOR_TLS,
         ("AUTH", Behaviour::SignInRefused) => "535 5.7.8 wrong user or password",
         ("AUTH", _) => "235 2.7.0 welcome",
         ("MAIL", Behaviour::SignInRefused) => "530 5.7.0 sign in first",
@@ -254,7 +324,7 @@ fn answer(command: &str, behaviour: Behaviour, mail: &mut ReceivedMail) -> &'sta
 }
 
 /// A line without its end; `None` at the end of the stream.
-async fn read_line(stream: &mut (impl AsyncBufReadExt + Unpin)) -> std::io::Result<Option<String>> {
+async fn read_line(stream: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     if stream.read_until(b'\n', &mut line).await? == 0 {
         return Ok(None);
@@ -263,10 +333,10 @@ async fn read_line(stream: &mut (impl AsyncBufReadExt + Unpin)) -> std::io::Resu
 }
 
 /// A message up to the lone dot, with the dots taken off that the client put before dots.
-async fn read_data(stream: &mut (impl AsyncBufReadExt + Unpin)) -> std::io::Result<String> {
+async fn read_data(stream: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<String> {
     let mut data = String::new();
     loop {
-        let line = read_line(stream).await?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        let line = read_line(stream).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
         if line == "." {
             return Ok(data);
         }

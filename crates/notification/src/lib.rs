@@ -18,7 +18,7 @@ mod smtp;
 mod text;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,39 +31,67 @@ pub use smtp::SmtpMailer;
 
 use compose::Composer;
 
-/// Why no mailer was made, in words for the operator.
+/// Why no mailer was made, in words for the operator that follow the name of the [setting](Self::setting).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MailerError {
     /// The URL has none of the known forms.
-    #[error("mail.url has to be smtp://HOST, smtps://HOST, file:DIRECTORY or log:")]
+    #[error("has to be smtp://HOST, smtps://HOST, file:DIRECTORY or log:")]
     UnknownForm,
     /// The URL names no mail server.
-    #[error("mail.url names no mail server: {0}")]
+    #[error("names no mail server: {0}")]
     Url(String),
     /// The sender is no address.
-    #[error("mail.from is no mail address: it has to look like Job Portal <no-reply@example.com>")]
+    #[error("is no mail address: it has to look like Job Portal <no-reply@example.com>")]
     Sender,
     /// The directory can't be written.
-    #[error("mails can't be written to {}: {source}", .dir.display())]
+    #[error("names the directory {}, which can't be written: {source}", .dir.display())]
     Directory {
         /// Which one.
         dir: PathBuf,
         /// Why.
         source: io::Error,
     },
+    /// The file of authorities can't be read.
+    #[error("names {}, which can't be read: {source}", .file.display())]
+    UnreadableAuthorities {
+        /// Which one.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file of authorities holds no certificates, or bad ones.
+    #[error("names {}, which has to hold certificates in PEM", .0.display())]
+    Authorities(PathBuf),
+}
+
+impl MailerError {
+    /// Which setting is to blame.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::UnknownForm | Self::Url(_) | Self::Directory { .. } => "mail.url",
+            Self::Sender => "mail.from",
+            Self::UnreadableAuthorities { .. } | Self::Authorities(_) => "mail.ca_file",
+        }
+    }
 }
 
 /// Makes the mailer that `url` names, with `from` as the sender of all mails.
 ///
 /// - `smtp://HOST[:PORT]`, with `?tls=required` or `?tls=opportunistic` for STARTTLS, and `smtps://HOST[:PORT]` for TLS from
-///   the first byte; `USER:PASSWORD@` before the host where the server wants it. `timeout` is the longest time that one
-///   mail may take.
+///   the first byte; `USER:PASSWORD@` before the host where the server wants it. The authorities whose certificates stand
+///   in `ca_file` are trusted beside the public ones. `timeout` is the longest time that one mail may take.
 /// - `file:DIRECTORY` writes each mail to a file; with `print` it writes the text to the log too.
 /// - `log:` writes each mail to the log.
-pub fn from_url(url: &str, from: &str, print: bool, timeout: Duration) -> Result<Arc<dyn Mailer>, MailerError> {
+pub fn from_url(
+    url: &str,
+    from: &str,
+    ca_file: Option<&Path>,
+    print: bool,
+    timeout: Duration,
+) -> Result<Arc<dyn Mailer>, MailerError> {
     Ok(match scheme(url) {
-        Some(("smtp" | "smtps", _)) => Arc::new(SmtpMailer::new(url, from, timeout)?),
+        Some(("smtp" | "smtps", _)) => Arc::new(SmtpMailer::new(url, from, ca_file, timeout)?),
         Some(("file", dir)) if !dir.is_empty() => Arc::new(FileMailer::new(dir, from, print)?),
         Some(("log", _)) => Arc::new(LogMailer::new(from)?),
         _ => return Err(MailerError::UnknownForm),
@@ -98,7 +126,7 @@ mod tests {
             (file.as_str(), true),
             ("log:", true),
         ] {
-            assert!(from_url(url, FROM, false, Duration::from_secs(1)).is_ok(), "{url}");
+            assert!(from_url(url, FROM, None, false, Duration::from_secs(1)).is_ok(), "{url}");
             assert_eq!(is_for_development(url), for_development, "{url}");
         }
         assert!(dir.path().join("a/b").is_dir());
@@ -119,16 +147,48 @@ mod tests {
             ("smtp://user:hunter2@mail.example.com?tls=yes", FROM, "tls"),
             ("smtps://user@mail.example.com", FROM, "go together"),
             ("smtps://:hunter2@mail.example.com", FROM, "go together"),
-            ("smtp://localhost", "", "mail.from"),
-            ("smtp://localhost", "nobody", "mail.from"),
-            ("log:", "a@b.example\r\nBcc: c@d.example", "mail.from"),
+            ("smtp://localhost", "", "is no mail address"),
+            ("smtp://localhost", "nobody", "is no mail address"),
+            ("log:", "a@b.example\r\nBcc: c@d.example", "is no mail address"),
             ("file:", FROM, "has to be smtp://"),
             (&format!("file:{}", file.display()), FROM, "can't be written"),
         ] {
-            let Err(error) = from_url(url, from, false, Duration::from_secs(1)) else { panic!("{url}") };
+            let Err(error) = from_url(url, from, None, false, Duration::from_secs(1)) else { panic!("{url}") };
+            assert_eq!(error.setting(), if from == FROM { "mail.url" } else { "mail.from" });
             let error = error.to_string();
             assert!(error.contains(reason), "{url}: {error}");
             assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_the_file_of_authorities() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ca.pem");
+        let refusal = || {
+            // Without TLS it is of no use yet, but a slip in it is told all the same.
+            let urls = ["smtps://localhost", "smtp://localhost?tls=required", "smtp://localhost"];
+            let [a, b, c] = urls.map(|url| {
+                let Err(error) = from_url(url, FROM, Some(&file), false, Duration::from_secs(1)) else {
+                    panic!("{url}")
+                };
+                assert_eq!(error.setting(), "mail.ca_file");
+                error.to_string()
+            });
+            assert!(a == b && b == c && a.contains("ca.pem") && !a.contains('\n'), "{a}");
+            a
+        };
+        assert!(refusal().contains("can't be read"));
+        for text in [
+            "",
+            "nothing",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n",
+            "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            std::fs::write(&file, text).unwrap();
+            assert!(refusal().contains("has to hold certificates in PEM"), "{text}");
         }
     }
 }

@@ -1,7 +1,9 @@
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jobportal_application::{Mail, MailError, Mailer, Notification};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::{Error as SmtpError, PoolConfig};
 use lettre::{SmtpTransport, Transport};
 use url::Url;
@@ -26,12 +28,12 @@ pub struct SmtpMailer {
 impl SmtpMailer {
     /// A mailer to the server that `url` names (see [`from_url`](crate::from_url)). It does not connect before there is a
     /// mail to send.
-    pub fn new(url: &str, from: &str, timeout: Duration) -> Result<Self, MailerError> {
+    pub fn new(url: &str, from: &str, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, MailerError> {
         let composer = Composer::new(from)?;
         let parsed = Url::parse(url.trim()).map_err(|error| MailerError::Url(error.to_string()))?;
-        if parsed.host_str().is_none_or(str::is_empty) {
+        let Some(host) = parsed.host_str().filter(|host| !host.is_empty()) else {
             return Err(MailerError::Url("it has no host".to_owned()));
-        }
+        };
         let tls = parsed.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
         if !matches!(tls.as_deref(), None | Some("required" | "opportunistic")) {
             return Err(MailerError::Url("tls has to be required or opportunistic".to_owned()));
@@ -42,11 +44,22 @@ impl SmtpMailer {
         if parsed.scheme() == "smtp" && parsed.password().is_some() && tls.as_deref() != Some("required") {
             tracing::warn!("mail.url lets the password be sent in the clear; add ?tls=required");
         }
-        let transport = SmtpTransport::from_url(parsed.as_str())
-            .map_err(|error| MailerError::Url(error.to_string()))?
-            .timeout(Some(timeout))
-            .pool_config(PoolConfig::new())
-            .build();
+        let mut transport =
+            SmtpTransport::from_url(parsed.as_str()).map_err(|error| MailerError::Url(error.to_string()))?;
+        if let Some(file) = ca_file {
+            // The kinds of encryption are those of `from_url`, which trusts the public authorities alone.
+            let parameters = trusting(host, file)?;
+            transport = match (parsed.scheme(), tls.as_deref()) {
+                ("smtps", _) => transport.tls(Tls::Wrapper(parameters)),
+                (_, Some("required")) => transport.tls(Tls::Required(parameters)),
+                (_, Some(_)) => transport.tls(Tls::Opportunistic(parameters)),
+                (_, None) => {
+                    tracing::warn!("mail.ca_file is not used: mail.url asks for no TLS; add ?tls=required");
+                    transport
+                }
+            };
+        }
+        let transport = transport.timeout(Some(timeout)).pool_config(PoolConfig::new()).build();
         Ok(Self { composer, transport, timeout })
     }
 }
@@ -75,6 +88,19 @@ impl Mailer for SmtpMailer {
             Err(_) => Err(MailError::Unavailable("the mail server did not answer in time".to_owned())),
         }
     }
+}
+
+/// TLS to `host`, with the authorities in `file` beside the public ones.
+fn trusting(host: &str, file: &Path) -> Result<TlsParameters, MailerError> {
+    let pem =
+        std::fs::read(file).map_err(|source| MailerError::UnreadableAuthorities { file: file.to_owned(), source })?;
+    let malformed = || MailerError::Authorities(file.to_owned());
+    // The parser passes over what is no certificate, and a file without any would be one that changes nothing.
+    if !pem.split(|byte| matches!(byte, b'\r' | b'\n')).any(|line| line.starts_with(b"-----BEGIN CERTIFICATE-----")) {
+        return Err(malformed());
+    }
+    let authorities = Certificate::from_pem(&pem).map_err(|_| malformed())?;
+    TlsParameters::builder(host.to_owned()).add_root_certificate(authorities).build().map_err(|_| malformed())
 }
 
 fn failure(error: &SmtpError, mail: &Mail) -> MailError {

@@ -94,8 +94,10 @@ pub fn installation(settings: &Settings) -> Vec<Problem> {
     }
     let mail = &settings.mail;
     let is_reported = problems.iter().any(|problem| problem.setting.starts_with("mail."));
-    if !is_reported && let Err(error) = from_url(mail.url.expose(), &mail.from, false, mail.timeout) {
-        problems.push(Problem::new("mail.url", format!("can't be used: {error}")));
+    if !is_reported
+        && let Err(error) = from_url(mail.url.expose(), &mail.from, mail.ca_file.as_deref(), false, mail.timeout)
+    {
+        problems.push(Problem::new(error.setting(), error.to_string()));
     }
     problems
 }
@@ -180,5 +182,20 @@ mod tests {
         let settings: Vec<_> = problems.iter().map(|problem| problem.setting).collect();
         assert_eq!(settings, ["database.url", "files.dir", "mail.url"]);
         assert!(problems[0].problem.contains("migrate up"), "{}", problems[0]);
+    }
+
+    #[test]
+    fn a_file_of_authorities_that_is_not_there_is_told_by_its_setting() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::load_from(&[
+            ("database.url", &format!("sqlite://{}", dir.path().join("portal.db").display())),
+            ("files.dir", &dir.path().join("files").display().to_string()),
+            ("mail.url", "smtps://localhost"),
+            ("mail.ca_file", "nowhere/ca.pem"),
+        ]);
+        let problems = installation(&settings.unwrap());
+        let problem = problems.iter().find(|problem| problem.setting == "mail.ca_file").unwrap().to_string();
+        let told = "`mail.ca_file` (JOBPORTAL_MAIL__CA_FILE) names nowhere/ca.pem, which can't be read: ";
+        assert!(problem.starts_with(told), "{problem}");
     }
 }

@@ -114,7 +114,7 @@ impl Core {
         let mail = &self.settings.mail;
         let mailer = match &self.mailer {
             Some(mailer) => mailer.clone(),
-            None => from_url(mail.url.expose(), &mail.from, mail.print, mail.timeout)?,
+            None => from_url(mail.url.expose(), &mail.from, mail.ca_file.as_deref(), mail.print, mail.timeout)?,
         };
         let (lane, drain) = Executor::start("worker", usize::from(Worker::THREADS), WORKER_QUEUE)?;
         let worker = Worker {

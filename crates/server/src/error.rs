@@ -45,7 +45,7 @@ pub enum StartError {
     #[error("{0}; make the directory writable, or name another in `files.dir`")]
     Files(io::Error),
     /// Mail can't be sent.
-    #[error("{0} (`mail.url`, `mail.from`)")]
+    #[error("`{setting}` {0}", setting = .0.setting())]
     Mailer(#[from] MailerError),
     /// Passwords can't be hashed.
     #[error("`auth.bcrypt_cost`: {0}")]

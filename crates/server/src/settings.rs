@@ -137,6 +137,8 @@ mod sections {
     pub struct MailSettings {
         pub url: Secret,
         pub from: String,
+        #[serde(deserialize_with = "unless_empty")]
+        pub ca_file: Option<PathBuf>,
         pub print: bool,
         #[serde(deserialize_with = "duration")]
         pub timeout: Duration,
@@ -186,8 +188,8 @@ pub use sections::{
     MailSettings, PrivacySettings, ServerSettings, WorkerSettings,
 };
 
-fn unless_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Some(String::deserialize(deserializer)?).filter(|text| !text.is_empty()))
+fn unless_empty<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(Some(String::deserialize(deserializer)?).filter(|text| !text.is_empty()).map(T::from))
 }
 
 /// The value of a closed set that `text` stands for.
