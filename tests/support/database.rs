@@ -42,12 +42,13 @@ pub struct TestDatabase {
     backend: Backend,
     url: String,
     store: OnceLock<Arc<DieselStore>>,
-    _place: Place,
+    place: Place,
 }
 
-#[expect(dead_code, reason = "held to be dropped")]
 enum Place {
+    #[expect(dead_code, reason = "held to be dropped")]
     Directory(TempDir),
+    #[expect(dead_code, reason = "held to be dropped")]
     Server(ServerDatabase, Option<Arc<ServerDatabase>>),
 }
 
@@ -82,7 +83,7 @@ impl TestDatabase {
                 (database.url(), Place::Server(database, template))
             }
         };
-        Self { backend, url, store: OnceLock::new(), _place: place }
+        Self { backend, url, store: OnceLock::new(), place }
     }
 
     /// Which database it is in.
@@ -126,6 +127,16 @@ impl TestDatabase {
             Backend::Postgres => sql_query(sql).load(&mut PgConnection::establish(&self.url).unwrap()).unwrap(),
         };
         rows.into_iter().map(|row| row.value).collect()
+    }
+
+    /// Ends all connections to a PostgreSQL database and lets nobody in until told otherwise, as a server that is away.
+    pub fn set_away(&self, is_away: bool) {
+        let Place::Server(database, _) = &self.place else { panic!("a file is never away") };
+        database.at_server(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS {}", database.name, !is_away)).unwrap();
+        if is_away {
+            let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =";
+            database.at_server(&format!("{cut} '{}'", database.name)).unwrap();
+        }
     }
 
     fn sqlite(&self) -> SqliteConnection {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::Path;
 
 use jobportal_domain::CodePolicy;
 use jobportal_files::LocalFiles;
@@ -107,6 +108,12 @@ fn database(settings: &Settings) -> Option<Problem> {
     let failed = |error: &dyn fmt::Display| {
         Some(Problem::new("database.url", format!("names {}, which can't be used: {error}", without_secrets(url))))
     };
+    // Looking must not make what is looked for.
+    let file = url.strip_prefix("sqlite:").map(|path| Path::new(path.strip_prefix("//").unwrap_or(path)));
+    if let Some(file) = file.filter(|file| !file.exists()) {
+        let problem = format!("names {}, which is not there yet; `jobportal migrate up` makes it", file.display());
+        return Some(Problem::new("database.url", problem));
+    }
     let mut migrator = match Migrator::connect(url) {
         Ok(migrator) => migrator,
         Err(error) => return failed(&error),
