@@ -21,7 +21,6 @@ mod jobs;
 mod limits;
 mod mail;
 mod mailers;
-mod outage;
 mod passwords;
 mod permissions;
 mod process;
