@@ -21,6 +21,7 @@ mod jobs;
 mod limits;
 mod mail;
 mod mailers;
+mod outage;
 mod passwords;
 mod permissions;
 mod process;

@@ -183,7 +183,14 @@ impl r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<Pooled, OpenError> {
         let losses = self.losses.load(Ordering::Relaxed);
-        Ok(Pooled { connection: self.address.connect(self.patience)?, losses })
+        let mut connection = self.address.connect(self.patience)?;
+        if let AnyConnection::Postgres(c) = &mut connection {
+            // As the timeout of a SQLite file does, it keeps a lock that someone forgot from stopping every thread for good.
+            let patience_ms = self.patience.as_millis();
+            c.batch_execute(&format!("SET lock_timeout = {patience_ms}"))
+                .map_err(|error| OpenError::Unreachable(error.to_string()))?;
+        }
+        Ok(Pooled { connection, losses })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), OpenError> {

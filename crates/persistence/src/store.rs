@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +8,10 @@ use crate::connection::{Address, Manager};
 use crate::error::OpenError;
 use crate::session::Session;
 
+/// How often work is tried at most. A server that restarts cuts connections one after the other: the one that replaces a lost
+/// one may work when it is tried out, and be cut next.
+const ATTEMPTS: usize = 3;
+
 /// Where the database is, and how it is used.
 #[derive(Clone)]
 pub struct DatabaseSettings {
@@ -15,7 +19,7 @@ pub struct DatabaseSettings {
     pub url: String,
     /// The most connections at once.
     pub pool_size: u32,
-    /// How long to wait for a connection, and for another writer of a SQLite file.
+    /// How long to wait for a connection, for another writer of a SQLite file, and for a lock of PostgreSQL.
     pub checkout_timeout: Duration,
 }
 
@@ -26,6 +30,10 @@ pub struct DieselStore {
     losses: Arc<AtomicU64>,
     /// SQLite has one writer at a time. Those of this process queue here, instead of looking again and again.
     turn: Option<Mutex<()>>,
+    /// The last wait for a connection was in vain. Until there is one again nobody else waits: one wait after the other would add
+    /// up to minutes for whoever is last.
+    is_away: AtomicBool,
+    checkout_timeout: Duration,
 }
 
 /// What became of one attempt at a transaction.
@@ -49,37 +57,50 @@ impl DieselStore {
             .connection_timeout(settings.checkout_timeout)
             .test_on_check_out(true)
             .build_unchecked(Manager::new(address, settings.checkout_timeout, losses.clone()));
-        Ok(Self { pool, losses, turn })
+        Ok(Self { pool, losses, turn, is_away: AtomicBool::new(false), checkout_timeout: settings.checkout_timeout })
+    }
+
+    fn check_out(&self) -> Result<r2d2::PooledConnection<Manager>> {
+        // The pool goes on trying to connect by itself.
+        let is_away = self.is_away.load(Ordering::Relaxed);
+        let pooled = self.pool.get_timeout(if is_away { Duration::ZERO } else { self.checkout_timeout });
+        // Who did not wait and got none has learnt nothing.
+        if pooled.is_ok() == is_away {
+            self.is_away.store(!is_away, Ordering::Relaxed);
+        }
+        pooled.map_err(|error| Error::Unavailable(error.into()))
     }
 
     fn attempt(&self, access: Access, work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>) -> Attempt {
         let turn = self.turn.as_ref().filter(|_| access == Access::Write);
         let _turn = turn.map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut pooled = match self.pool.get() {
+        let mut pooled = match self.check_out() {
             Ok(pooled) => pooled,
-            Err(error) => {
-                return Attempt { outcome: Err(Error::Unavailable(error.into())), is_lost: false, has_begun: false };
-            }
+            Err(error) => return Attempt { outcome: Err(error), is_lost: false, has_begun: false },
         };
         let transaction = Session::transact(&mut pooled.connection, access, work);
         let has_begun = transaction.is_ok();
         let outcome = transaction.flatten();
-        let is_lost = outcome.is_err() && pooled.connection.is_broken();
+        // Diesel overlooks a connection that is cut during a query outside a transaction, unless it is used again.
+        let is_lost = matches!(outcome, Err(Error::Unavailable(_) | Error::Internal(_)))
+            && (pooled.connection.is_broken() || pooled.connection.ping().is_err());
         if is_lost {
             self.losses.fetch_add(1, Ordering::Relaxed);
         }
         Attempt { outcome, is_lost, has_begun }
     }
 
-    /// Runs `work` in a transaction. A connection that turns out to be lost is replaced once, if nothing can have been done
-    /// on it.
+    /// Runs `work` in a transaction. A connection that turns out to be lost is replaced, if nothing can have been done on it.
     fn transact(&self, access: Access, work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>) -> Result<()> {
-        let first = self.attempt(access, work);
-        if first.is_lost && (access != Access::Write || !first.has_begun) {
+        let mut attempt = self.attempt(access, work);
+        for _ in 1..ATTEMPTS {
+            if !attempt.is_lost || (access == Access::Write && attempt.has_begun) {
+                break;
+            }
             tracing::warn!(?access, "a database connection was lost; trying another one");
-            return self.attempt(access, work).outcome;
+            attempt = self.attempt(access, work);
         }
-        first.outcome
+        attempt.outcome
     }
 }
 
