@@ -9,7 +9,7 @@ use jobportal_tests::smtp::ReceivedMail;
 use serde_json::{Value, json};
 
 /// How long to wait for what the worker does.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An object with some keys changed or added.
 pub(crate) fn with(mut base: Value, changes: &Value) -> Value {

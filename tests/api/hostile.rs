@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::common::with;
 use crate::permissions::World;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request with a body that is good, or good but for the state of things.
 struct Target {
