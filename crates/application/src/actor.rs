@@ -18,6 +18,11 @@ impl Actor {
     pub fn require(&self, user_type: UserType) -> Result<()> {
         if self.user_type == user_type { Ok(()) } else { Err(Error::WRONG_ROLE) }
     }
+
+    /// Refuses the id of another user that a body carries for compatibility.
+    pub fn require_own_user(&self, user: Option<i64>) -> Result<()> {
+        require_own(user, self.user_id)
+    }
 }
 
 /// Refuses an id that a body carries for compatibility and that is not the caller's own.

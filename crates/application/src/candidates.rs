@@ -131,7 +131,7 @@ impl Candidates {
         request: &RevisePersonal<impl Fn(PersonalDetails) -> PersonalDetails>,
     ) -> Result<Saved<CandidateProfile>> {
         actor.require(UserType::Candidate)?;
-        require_own(request.user, actor.user_id)?;
+        actor.require_own_user(request.user)?;
         let now = self.clock.now();
         self.store.write(|uow| {
             uow.users().lock(actor.user_id)?;

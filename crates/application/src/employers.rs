@@ -3,7 +3,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use jobportal_domain::{DocumentId, EmployerDetails, EmployerId, EmployerProfile, UserId, UserType};
 
-use crate::actor::require_own;
 use crate::documents::{apply_change, discard};
 use crate::{Actor, Clock, DocumentChange, Error, Page, PageRequest, RepositoryError, Result, Saved, Store};
 
@@ -77,7 +76,7 @@ impl Employers {
         request: &ReviseEmployer<impl Fn(EmployerDetails) -> EmployerDetails>,
     ) -> Result<Saved<EmployerProfile>> {
         actor.require(UserType::Employer)?;
-        require_own(request.user, actor.user_id)?;
+        actor.require_own_user(request.user)?;
         let now = self.clock.now();
         self.store.write(|uow| {
             uow.users().lock(actor.user_id)?;

@@ -5,7 +5,6 @@ use jobportal_domain::{
     Period, Plan, PlanId, PlanName, PlanTerms, Renewal, Subscription, SubscriptionId, UserId, UserType,
 };
 
-use crate::actor::require_own;
 use crate::{Actor, Clock, Constraint, Error, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork, events};
 
 const NO_PLAN: Error = Error::NotFound("Subscription plan not found.");
@@ -127,7 +126,7 @@ impl Subscriptions {
     /// Subscribes the caller to a plan from now on; the subscription they had ends. `user` is the id in the body, if it has
     /// one: must be the caller's own.
     pub fn subscribe(&self, actor: &Actor, user: Option<i64>, plan_id: PlanId) -> Result<Subscription> {
-        require_own(user, actor.user_id)?;
+        actor.require_own_user(user)?;
         let now = self.clock.now();
         self.store.write(|uow| {
             // Two choices of one user come one after the other, so that neither fails.

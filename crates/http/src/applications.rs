@@ -16,7 +16,7 @@ use crate::body::{Body, Request};
 use crate::candidates::CandidateBody;
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
-use crate::extract::{Candidate, Employer, PathId, require_own_user};
+use crate::extract::{Candidate, Employer, PathId};
 use crate::input::Input;
 use crate::jobs::{JobBody, JobWithEmployerBody};
 use crate::page::{Paging, page_headers};
@@ -113,7 +113,7 @@ pub(crate) async fn submit(
     };
     let resume = upload(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
     violations.into_result()?;
-    require_own_user(user, &actor)?;
+    actor.require_own_user(user)?;
     let submission = run_with_upload(&app, resume, move |app, resume| {
         let resume = match resume {
             DocumentChange::Replace(document) => Some(document),

@@ -13,7 +13,7 @@ use crate::accounts::ContactBody;
 use crate::body::{Body, Request};
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
-use crate::extract::{Caller, Candidate, PathId, require_own_user};
+use crate::extract::{Caller, Candidate, PathId};
 use crate::input::{Change, Input};
 use crate::page::{Paging, array};
 use crate::wire::DocumentPath;
@@ -201,7 +201,7 @@ pub(crate) async fn revise_professional(
     let (candidate, details) = body.value.details(&mut violations);
     let resume = upload(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
     violations.into_result()?;
-    require_own_user(user, &actor)?;
+    actor.require_own_user(user)?;
     let (id, profile) = run_with_upload(&app, resume, move |app, resume| {
         app.candidates.revise_professional(&actor, &ReviseProfessional { candidate, details, resume })
     })

@@ -106,14 +106,6 @@ impl FromRequest for PathId {
     }
 }
 
-/// Refuses the id of another user that a body carries for compatibility.
-pub(crate) fn require_own_user(user: Option<i64>, actor: &Actor) -> Result<()> {
-    match user {
-        Some(user) if user != actor.user_id.0 => Err(Error::NOT_YOURS),
-        _ => Ok(()),
-    }
-}
-
 /// Does `work` to its end, also if the client hangs up meanwhile; a handler alone would be dropped where it is.
 pub(crate) async fn to_the_end<T: 'static>(
     work: impl Future<Output = Result<T, ApiError>> + 'static,

@@ -13,7 +13,7 @@ use crate::App;
 use crate::body::{Body, Request};
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
-use crate::extract::{Caller, Employer, PathId, require_own_user};
+use crate::extract::{Caller, Employer, PathId};
 use crate::input::{Change, Input};
 use crate::page::{Paging, Query, page_headers};
 use crate::wire::Timestamp;
@@ -156,7 +156,7 @@ impl JobRequest {
     /// Reads the request of `actor`, and the id of the employer that it names.
     fn draft(self, actor: &Actor, completeness: Completeness) -> Result<(Option<i64>, Draft), ApiError> {
         let mut violations = Violations::default();
-        require_own_user(self.user.optional("user", &mut violations), actor)?;
+        actor.require_own_user(self.user.optional("user", &mut violations))?;
         let employer = self.employer.optional("employer", &mut violations);
         let draft = Draft {
             title: field(self.title, "title", completeness, &mut violations, Text::parse),
