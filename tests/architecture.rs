@@ -68,6 +68,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "jobportal-application",
             "actix-multipart",
             "actix-web",
+            "aws-lc-rs",
+            "base64",
             "bytes",
             "chrono",
             "crossbeam-channel",
@@ -78,6 +80,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
             "tracing",
             "url",
+            "utoipa",
+            "utoipa-swagger-ui",
         ],
     ),
 ];
