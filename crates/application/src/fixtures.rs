@@ -2,53 +2,27 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use jobportal_domain::{
-    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, Code, CodePolicy, CodePurpose,
-    DocumentFormat, DocumentId, DocumentKind, EmailAddress, EmployerDetails, EmployerId, EmployerProfile,
-    ExperienceLevel, Job, JobApplication, JobId, JobPosting, JobSubtype, JobType, Money, OneTimeCode, PasswordHash,
-    Period, PersonalDetails, PhoneNumber, Plan, PlanId, PlanName, PlanTerms, StoredDocument, Text, User, UserId,
-    UserType, Violations,
+    Code, CodePolicy, CodePurpose, DocumentFormat, DocumentId, DocumentKind, Job, OneTimeCode, PasswordHash,
+    StoredDocument, User, UserId, UserType, Violations,
 };
 
-use crate::mocks::{
-    MockAccessTokens, MockClock, MockPasswordHasher, MockRandomSource, MockStore, MockUnitOfWork, MockVault,
+use crate::mocks::{MockAccessTokens, MockPasswordHasher, MockRandomSource, MockStore, MockUnitOfWork, MockVault};
+pub(crate) use crate::samples::{
+    ADMIN_USER, CANDIDATE, CANDIDATE_USER, EMPLOYER, EMPLOYER_USER, admin, application, candidate, candidate_profile,
+    clock, email, employer, employer_profile, job, now, page, page_of, phone_number, plan, posting, text,
 };
 use crate::{
-    AccountDetails, AccountSettings, AccountSummary, Accounts, Actor, ApplicationParties, CandidateAccount, Clock,
-    Contact, Error, NewDocument, OwnedJob, Page, PageRequest, Result, Vault,
+    AccountDetails, AccountSettings, AccountSummary, Accounts, Actor, ApplicationParties, CandidateAccount, Contact,
+    Error, NewDocument, OwnedJob, Page, PageRequest, Result, Vault, samples,
 };
 
-pub(crate) const CANDIDATE_USER: UserId = UserId(1);
-pub(crate) const CANDIDATE: CandidateId = CandidateId(11);
-pub(crate) const EMPLOYER_USER: UserId = UserId(2);
-pub(crate) const EMPLOYER: EmployerId = EmployerId(22);
-pub(crate) const ADMIN_USER: UserId = UserId(3);
 /// A user whom no fixture belongs to.
 pub(crate) const STRANGER: UserId = UserId(99);
 
-/// 90 minutes before midnight UTC.
-pub(crate) fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_772_404_200, 0).unwrap()
-}
-
-pub(crate) fn clock() -> Arc<dyn Clock> {
-    let mut clock = MockClock::new();
-    clock.expect_now().returning(now);
-    Arc::new(clock)
-}
-
 pub(crate) fn store(uow: MockUnitOfWork) -> Arc<MockStore> {
     Arc::new(MockStore::new(uow))
-}
-
-pub(crate) fn page() -> PageRequest {
-    PageRequest::new(1, 10).unwrap()
-}
-
-pub(crate) fn page_of<T>(items: Vec<T>) -> Page<T> {
-    let total = items.len() as u64;
-    Page::new(items, total, page())
 }
 
 /// A page past the end of a list of one.
@@ -56,50 +30,14 @@ pub(crate) fn past_the_end<T>() -> Page<T> {
     Page::new(Vec::new(), 1, PageRequest::new(2, 10).unwrap())
 }
 
-fn actor(user_id: UserId, user_type: UserType) -> Actor {
-    Actor { user_id, user_type, session_id: "session-present".to_owned() }
-}
-
-pub(crate) fn candidate() -> Actor {
-    actor(CANDIDATE_USER, UserType::Candidate)
-}
-
-pub(crate) fn employer() -> Actor {
-    actor(EMPLOYER_USER, UserType::Employer)
-}
-
-pub(crate) fn admin() -> Actor {
-    actor(ADMIN_USER, UserType::Admin)
-}
-
 /// An employer who owns nothing of the fixtures.
 pub(crate) fn other_employer() -> Actor {
-    actor(STRANGER, UserType::Employer)
-}
-
-pub(crate) fn email(address: &str) -> EmailAddress {
-    EmailAddress::parse(address).unwrap()
-}
-
-pub(crate) fn phone_number(number: &str) -> PhoneNumber {
-    PhoneNumber::parse(number).unwrap()
-}
-
-pub(crate) fn text<const MAX: usize>(text: &str) -> Text<MAX> {
-    Text::parse(text).unwrap()
+    Actor { user_id: STRANGER, ..employer() }
 }
 
 /// The verified account of a candidate with the password [`PASSWORD`].
 pub(crate) fn user() -> User {
-    User {
-        id: CANDIDATE_USER,
-        email: email("ann@example.com"),
-        phone_number: phone_number("01711111111"),
-        user_type: UserType::Candidate,
-        password_hash: hash_of(PASSWORD),
-        verified_at: Some(now() - TimeDelta::days(30)),
-        created_at: now() - TimeDelta::days(30),
-    }
+    User { password_hash: hash_of(PASSWORD), ..samples::user() }
 }
 
 pub(crate) fn unverified() -> User {
@@ -119,59 +57,8 @@ pub(crate) fn summary(user_id: UserId, user_type: UserType) -> AccountSummary {
     AccountSummary { contact: contact(user_id, user_type), details: AccountDetails::None }
 }
 
-pub(crate) fn candidate_profile() -> CandidateProfile {
-    CandidateProfile {
-        id: CANDIDATE,
-        user_id: CANDIDATE_USER,
-        personal: PersonalDetails { first_name: Some(text("Ann")), bio: Some(text("I build.")), ..Default::default() },
-        picture: None,
-        professional: None,
-    }
-}
-
 pub(crate) fn candidate_account() -> CandidateAccount {
     CandidateAccount { contact: contact(CANDIDATE_USER, UserType::Candidate), profile: candidate_profile() }
-}
-
-pub(crate) fn employer_profile() -> EmployerProfile {
-    EmployerProfile {
-        id: EMPLOYER,
-        user_id: EMPLOYER_USER,
-        details: EmployerDetails {
-            company_name: Some(text("ACME")),
-            address: Some(text("Dhaka")),
-            ..Default::default()
-        },
-        picture: None,
-    }
-}
-
-pub(crate) fn posting() -> JobPosting {
-    JobPosting {
-        title: text("Engineer"),
-        description: text("Build."),
-        job_type: JobType::Private,
-        job_subtype: JobSubtype::FullTime,
-        experience_level: ExperienceLevel::Mid,
-        company_name: text("ACME"),
-        location: text("Dhaka"),
-        salary_range: None,
-        deadline: now() + TimeDelta::days(1),
-        application_link: None,
-        application_email: None,
-    }
-}
-
-/// An open job of [`EMPLOYER`].
-pub(crate) fn job() -> Job {
-    Job {
-        id: JobId(5),
-        employer_id: EMPLOYER,
-        posting: posting(),
-        posted_at: now() - TimeDelta::days(1),
-        updated_at: now() - TimeDelta::days(1),
-        deleted_at: None,
-    }
 }
 
 pub(crate) fn deleted_job() -> Job {
@@ -182,19 +69,6 @@ pub(crate) fn owned(job: Job) -> OwnedJob {
     OwnedJob { job, owner: EMPLOYER_USER }
 }
 
-pub(crate) fn application() -> JobApplication {
-    JobApplication {
-        id: ApplicationId(7),
-        job_id: job().id,
-        candidate_id: CANDIDATE,
-        form: ApplicationForm::default(),
-        resume: None,
-        status: ApplicationStatus::Applied,
-        applied_at: now() - TimeDelta::hours(2),
-        updated_at: now() - TimeDelta::hours(2),
-    }
-}
-
 pub(crate) fn parties() -> ApplicationParties {
     ApplicationParties {
         job_title: "Engineer".to_owned(),
@@ -203,22 +77,6 @@ pub(crate) fn parties() -> ApplicationParties {
         candidate_email: email("ann@example.com"),
         employer_email: email("jobs@acme.example"),
     }
-}
-
-/// A plan with periods of 30 days, or without end if it is the free one.
-pub(crate) fn plan(id: i64, name: PlanName) -> Plan {
-    let duration = if name == PlanName::Free { Period::default() } else { Period::parse("P30D").unwrap() };
-    let terms = PlanTerms {
-        name,
-        price: Money::default(),
-        description: text("A plan."),
-        features: text("Some."),
-        duration,
-        max_job_applications_per_day: 3,
-        priority_support: false,
-        career_coaching: false,
-    };
-    Plan { id: PlanId(id), terms, created_at: now(), updated_at: now() - TimeDelta::days(1) }
 }
 
 pub(crate) fn new_document(kind: DocumentKind) -> NewDocument {

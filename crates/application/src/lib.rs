@@ -50,3 +50,5 @@ pub use subscriptions::{PlanRepository, SubscriptionRepository, Subscriptions, U
 mod fixtures;
 #[cfg(any(test, feature = "mocks"))]
 pub mod mocks;
+#[cfg(any(test, feature = "mocks"))]
+pub mod samples;
