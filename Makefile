@@ -17,11 +17,12 @@ run:
 test:
 	tests/with-postgres.sh $(CARGO) test --workspace --no-fail-fast $(FEATURES)
 
-# Everything that must hold beside the tests: format, lints, documentation, licences and advisories.
+# Everything that must hold beside the tests: format, lints, documentation, packages (cargo 1.90 or newer), licences and advisories.
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(FEATURES)
+	$(CARGO) package -p jobportal-domain -p jobportal-application --allow-dirty --offline
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny check
 

@@ -15,6 +15,9 @@
 
 use std::sync::Mutex;
 
+/// The version of `mockall` that the mocks are of, for its predicates and sequences.
+pub use mockall;
+
 pub use crate::accounts::{MockCodeRepository, MockSessionRepository, MockUserRepository};
 pub use crate::applications::MockApplicationRepository;
 pub use crate::candidates::MockCandidateRepository;
