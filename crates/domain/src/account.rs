@@ -35,7 +35,7 @@ pub struct User {
     pub user_type: UserType,
     /// The hash of the current password.
     pub password_hash: PasswordHash,
-    /// When the user proved to own the e-mail address.
+    /// When the user proved to own the e-mail address; `None` until then.
     pub verified_at: Option<DateTime<Utc>>,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
@@ -60,7 +60,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether the session can still be renewed.
+    /// Whether the session can still be renewed at `now`; not from [`Self::expires_at`] on.
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
         now < self.expires_at
     }

@@ -20,7 +20,7 @@ closed_set! {
 }
 
 impl ApplicationStatus {
-    /// Finds the status that `text` stands for, in any letter case.
+    /// Finds the status that `text` stands for, in any letter case and with white space around it.
     pub fn parse_any_case(text: &str) -> Result<Self, NotAChoice> {
         Self::parse(&text.trim().to_ascii_lowercase()).map_err(|_| NotAChoice::new(text))
     }
@@ -59,7 +59,8 @@ pub struct JobApplication {
 }
 
 impl JobApplication {
-    /// Moves the application to `status`. Tells what happened, or nothing where it was there before.
+    /// Moves the application to `status`. Returns [`Event::ApplicationStatusChanged`], or `None` where it was there
+    /// before and nothing changed.
     ///
     /// An employer may move an application to any status, back as well as forth: a rejection can be a slip.
     pub fn move_to(&mut self, status: ApplicationStatus, now: DateTime<Utc>) -> Option<Event> {

@@ -55,7 +55,8 @@ pub struct PersonalDetails {
 }
 
 impl PersonalDetails {
-    /// Checks what no single value can know: the number of links, and a birth that is past and within a human life.
+    /// Checks what no single value can know: at most [`MAX_SOCIAL_LINKS`] links (`social_links`), and a birth after
+    /// 1900-01-01 and before the day of `now` in UTC (`birth_date`). Empty where no rule is broken.
     pub fn validate(&self, now: DateTime<Utc>) -> Violations {
         const EARLIEST_BIRTH: Option<NaiveDate> = NaiveDate::from_ymd_opt(1900, 1, 1);
         let mut violations = Violations::default();
@@ -73,7 +74,16 @@ impl PersonalDetails {
     }
 }
 
-/// The lists of a professional profile.
+/// The lists of a professional profile. A section that was never set is empty.
+///
+/// ```
+/// use jobportal_domain::{ProfessionalDetails, Section, Text};
+///
+/// let mut details = ProfessionalDetails::default();
+/// details.set(Section::Skills, vec![Text::parse("Rust").unwrap()]).unwrap();
+/// assert_eq!(details.section(Section::Skills).len(), 1);
+/// assert!(details.section(Section::Awards).is_empty());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfessionalDetails(BTreeMap<Section, Vec<Text<500>>>);
 
@@ -83,7 +93,8 @@ impl ProfessionalDetails {
         self.0.get(&section).map_or(&[], Vec::as_slice)
     }
 
-    /// Replaces the entries of `section`; at most [`MAX_ENTRIES_PER_SECTION`].
+    /// Replaces the entries of `section`. More than [`MAX_ENTRIES_PER_SECTION`] are refused, with a text for the user,
+    /// and nothing changes.
     pub fn set(&mut self, section: Section, entries: Vec<Text<500>>) -> Result<(), String> {
         if entries.len() > MAX_ENTRIES_PER_SECTION {
             return Err(format!("Ensure this field has no more than {MAX_ENTRIES_PER_SECTION} elements."));
@@ -92,7 +103,7 @@ impl ProfessionalDetails {
         Ok(())
     }
 
-    /// Every entry with its section, in order.
+    /// Every entry with its section: sections in the order of [`Section`], entries in the candidate's.
     pub fn entries(&self) -> impl Iterator<Item = (Section, &Text<500>)> {
         self.0.iter().flat_map(|(section, entries)| entries.iter().map(|entry| (*section, entry)))
     }

@@ -1,6 +1,7 @@
 use thiserror::Error;
 
-/// A value that is not in a closed set.
+/// A text that stands for no value of a closed set; prints the text, which is cut after 50 characters where it was
+/// parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("\"{0}\" is not a valid choice.")]
 pub struct NotAChoice(pub String);
@@ -34,7 +35,8 @@ macro_rules! closed_set {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// Finds the value that `text` stands for, letter case included.
+            /// Finds the value that `text` stands for, letter case included; [`NotAChoice`](crate::NotAChoice) if there
+            /// is none.
             pub fn parse(text: &str) -> Result<Self, $crate::NotAChoice> {
                 match text {
                     $($text => Ok(Self::$variant),)+

@@ -17,8 +17,9 @@ closed_set! {
 
 /// How long a code lives and how often it may be tried.
 ///
-/// The defaults keep OWASP ASVS 6.5.5 (at most 10 minutes) and 6.6.3 (limited tries): a guesser who uses up every try of every
-/// code has a chance of 25 in 1,000,000 an hour, and nobody gets more than five mails an hour that others asked for.
+/// The defaults keep OWASP ASVS 5.0, 6.5.5 (at most 10 minutes) and 6.6.3 (limited tries): a guesser who uses up every
+/// try of every code has a chance of 25 in 1,000,000 an hour, and nobody gets more than five mails an hour that others
+/// asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodePolicy {
     /// From the issue of a code to its end.
@@ -38,6 +39,8 @@ impl Default for CodePolicy {
 }
 
 /// A code in plain text: exactly [`Code::DIGITS`] digits. `Debug` does not show it.
+///
+/// `==` stops at the first difference, so it is not for judging a guess: that is [`OneTimeCode::attempt`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code(String);
 
@@ -50,13 +53,13 @@ impl Code {
         (number < 1_000_000).then(|| Self(format!("{number:06}")))
     }
 
-    /// Reads a code that a user typed; `None` unless it is six digits.
+    /// Reads a code that a user typed; `None` unless it is six digits, with nothing but white space around them.
     pub fn parse(raw: &str) -> Option<Self> {
         let raw = raw.trim();
         (raw.len() == Self::DIGITS && raw.bytes().all(|b| b.is_ascii_digit())).then(|| Self(raw.to_owned()))
     }
 
-    /// The digits, to hash or send them.
+    /// The digits in plain text, to hash or send them.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -75,15 +78,15 @@ pub struct OneTimeCode {
     pub user_id: UserId,
     /// What it proves.
     pub purpose: CodePurpose,
-    /// The keyed hash of the code.
+    /// The keyed hash of the code, as the caller made it.
     pub digest: String,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,
-    /// When it ends.
+    /// When it ends; from this moment on it is not accepted.
     pub expires_at: DateTime<Utc>,
     /// Tries left.
     pub attempts_left: u16,
-    /// When it was used.
+    /// When it was used; `None` while it was not.
     pub consumed_at: Option<DateTime<Utc>>,
     /// How many codes the user got for this purpose since [`Self::counted_since`], this one included.
     pub issues: u16,
@@ -107,7 +110,7 @@ pub enum Verdict {
 }
 
 impl OneTimeCode {
-    /// Issues a code of which only `digest` is kept.
+    /// Issues the first code of a user for a purpose, with all tries before it; of the code only `digest` is kept.
     pub fn issue(
         user_id: UserId,
         purpose: CodePurpose,
@@ -128,7 +131,8 @@ impl OneTimeCode {
         }
     }
 
-    /// Issues a code in place of this one; `None` where the user got as many as the policy allows.
+    /// Issues a code in place of this one; `None` where the user got as many as the policy allows. Of this one nothing
+    /// stays but the count: a new code does not lengthen the time in which codes are counted.
     ///
     /// ```
     /// use chrono::{TimeDelta, Utc};
@@ -153,7 +157,8 @@ impl OneTimeCode {
         })
     }
 
-    /// Judges one try; `matches` compares the code that was typed with the digest, in constant time.
+    /// Judges one try; `matches` compares the code that was typed with the digest, in constant time. It is called, and
+    /// a try used up, only where the code could still be accepted. Store the code afterwards, whatever the verdict.
     ///
     /// ```
     /// use chrono::{TimeDelta, Utc};

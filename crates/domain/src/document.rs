@@ -14,7 +14,7 @@ closed_set! {
 }
 
 impl DocumentKind {
-    /// The largest size, in bytes.
+    /// The largest size, in bytes: 5 MiB for a résumé, 2 MiB for a picture.
     pub const fn max_bytes(self) -> usize {
         match self {
             Self::Resume => 5 * 1024 * 1024,
@@ -72,8 +72,8 @@ impl DocumentFormat {
     }
 }
 
-/// A ZIP archive whose directory names the two parts that every DOCX has (ECMA-376 part 2). Names in that directory are never
-/// compressed, and programs differ in the order they write them in.
+/// A ZIP archive whose directory names the two parts that every DOCX has (ECMA-376 part 2). Names in that directory are
+/// never compressed, and programs differ in the order they write them in.
 fn is_docx(content: &[u8]) -> bool {
     let names = |part: &[u8]| content.windows(part.len()).any(|window| window == part);
     content.starts_with(b"PK\x03\x04") && names(b"[Content_Types].xml") && names(b"word/document.xml")
@@ -118,7 +118,12 @@ pub struct StoredDocument {
 }
 
 impl DocumentKind {
-    /// Judges an uploaded file by size and content, and tells its format.
+    /// Judges an uploaded file by size and content, and tells its format. A file name and a media type that come with
+    /// it play no part. Only the signature of a format is looked at: a file may still be damaged.
+    ///
+    /// Fails with the first that holds of [`DocumentError::Empty`], [`DocumentError::TooLarge`] (over
+    /// [`Self::max_bytes`]), and [`DocumentError::NotAResume`] or [`DocumentError::NotAPicture`] (none of
+    /// [`Self::formats`]).
     ///
     /// ```
     /// use jobportal_domain::{DocumentFormat, DocumentKind};

@@ -29,7 +29,7 @@ pub enum EmailError {
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// Trims, lower-cases and checks `raw`.
+    /// Trims, lower-cases and checks `raw`: [`EmailError::TooLong`] over 254 bytes, else [`EmailError::Malformed`].
     pub fn parse(raw: &str) -> Result<Self, EmailError> {
         let address = raw.trim();
         if address.len() > 254 {
@@ -43,7 +43,7 @@ impl EmailAddress {
         }
     }
 
-    /// The address.
+    /// The address, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,7 @@
 use crate::{ApplicationId, ApplicationStatus, JobId, PlanName, SubscriptionId, UserId, UserType};
 
-/// Something that happened and that other parts act upon in the same transaction.
+/// Something that happened and that other parts act upon in the same transaction. Entities return events; publishing
+/// them is up to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

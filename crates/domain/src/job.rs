@@ -87,7 +87,7 @@ pub enum JobError {
     Deleted,
 }
 
-/// A job.
+/// A job. It is open from its posting until its deadline, unless it is taken down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Its identity.
@@ -100,7 +100,7 @@ pub struct Job {
     pub posted_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// When the employer took it down; the row stays for those who applied.
+    /// When the employer took it down, if it did; the job stays for those who applied.
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
@@ -110,7 +110,8 @@ impl Job {
         self.deleted_at.is_some()
     }
 
-    /// Whether someone may apply now.
+    /// Whether someone may apply at `now`: [`JobError::Deleted`] once it was taken down, else
+    /// [`JobError::DeadlinePassed`] from the deadline on.
     pub fn check_open(&self, now: DateTime<Utc>) -> Result<(), JobError> {
         if self.is_deleted() {
             Err(JobError::Deleted)
@@ -121,7 +122,8 @@ impl Job {
         }
     }
 
-    /// Changes what the job says.
+    /// Changes what the job says; [`JobError::Deleted`] once it was taken down. A deadline may be in the past: that
+    /// closes it.
     pub fn revise(&mut self, posting: JobPosting, now: DateTime<Utc>) -> Result<(), JobError> {
         if self.is_deleted() {
             return Err(JobError::Deleted);
@@ -131,7 +133,7 @@ impl Job {
         Ok(())
     }
 
-    /// Takes the job down.
+    /// Takes the job down for good; [`JobError::Deleted`] if it was before.
     pub fn delete(&mut self, now: DateTime<Utc>) -> Result<(), JobError> {
         if self.is_deleted() {
             return Err(JobError::Deleted);

@@ -1,4 +1,23 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Types by topic
+//!
+//! | Topic | Types |
+//! |---|---|
+//! | Accounts | [`User`], [`UserType`], [`Session`], [`EmailAddress`], [`PhoneNumber`] |
+//! | Passwords | [`Password`], [`PasswordHash`], [`is_common_password`], [`MIN_PASSWORD_CHARS`], [`MAX_PASSWORD_BYTES`] |
+//! | One-time codes | [`Code`], [`OneTimeCode`], [`CodePolicy`], [`CodePurpose`], [`Verdict`] |
+//! | Candidates | [`CandidateProfile`], [`PersonalDetails`], [`ProfessionalProfile`], [`ProfessionalDetails`], [`Section`], [`MAX_SOCIAL_LINKS`], [`MAX_ENTRIES_PER_SECTION`] |
+//! | Employers | [`EmployerProfile`], [`EmployerDetails`] |
+//! | Jobs | [`Job`], [`JobPosting`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`] |
+//! | Applications | [`JobApplication`], [`ApplicationForm`], [`ApplicationStatus`] |
+//! | Plans | [`Plan`], [`PlanName`], [`PlanTerms`], [`Subscription`], [`Renewal`] |
+//! | Daily allowance | [`DailyQuota`], [`next_midnight`] |
+//! | Documents | [`StoredDocument`], [`DocumentKind`], [`DocumentFormat`] |
+//! | Values | [`Text`], [`WebAddress`], [`Money`], [`Period`] |
+//! | Identities | [`UserId`], [`CandidateId`], [`ProfessionalProfileId`], [`EmployerId`], [`JobId`], [`ApplicationId`], [`PlanId`], [`SubscriptionId`], [`DocumentId`], [`NotificationId`] |
+//! | Broken rules | [`Violations`] and [`NON_FIELD`] for a whole form; [`EmailError`], [`PhoneError`], [`PasswordError`], [`TextError`], [`WebAddressError`], [`MoneyError`], [`PeriodError`], [`DocumentError`], [`NotAChoice`] for one value; [`JobError`], [`QuotaExceeded`] for a state |
+//! | Events | [`Event`] |
 
 mod account;
 mod application;

@@ -20,7 +20,8 @@ pub enum MoneyError {
     TooLarge,
 }
 
-/// An amount of at least zero in hundredths of a currency's unit (cents), at most 9,999,999,999.99.
+/// An amount of at least zero in hundredths of a currency's unit (cents), at most 9,999,999,999.99: 12 digits, 2 of
+/// them after the point. It knows no currency.
 ///
 /// ```
 /// use jobportal_domain::Money;
@@ -41,7 +42,8 @@ impl Money {
         (0..=Self::MAX.0).contains(&units).then_some(Self(units))
     }
 
-    /// Reads a plain decimal number such as `9.99`; more zeros behind the point are accepted.
+    /// Reads a plain decimal number such as `9.99`, without separators or an exponent; more zeros behind the point are
+    /// accepted.
     pub fn parse(raw: &str) -> Result<Self, MoneyError> {
         let text = raw.trim();
         let (negative, digits) = match text.strip_prefix('-') {

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::{EmailAddress, PhoneNumber};
 
-/// The fewest characters of a password (NIST SP 800-63B-4 §3.1.1.2, OWASP ASVS 6.2.1).
+/// The fewest characters of a password (OWASP ASVS 5.0, 6.2.1). Both that and NIST SP 800-63B-4 §3.1.1.2 would rather
+/// see 15 where a password is the only factor.
 pub const MIN_PASSWORD_CHARS: usize = 8;
 
 /// The most bytes of a password: bcrypt reads no further, and a silently shortened password is a weaker one.
@@ -64,7 +65,13 @@ pub enum PasswordError {
 pub struct Password(String);
 
 impl Password {
-    /// Judges a new password of the user with this address and number; all broken rules are reported.
+    /// Judges a new password of the user with this address and number, so far as they are known.
+    ///
+    /// All broken rules are reported, in the order of [`PasswordError`]: it is too short or too long, common
+    /// ([`is_common_password`]), nothing but digits, like the address or the number, or holds a NUL. It is like one of
+    /// them if 70 % of the characters of both agree in any order, if it is part of it, or if half of the password or
+    /// more is it; letter case does not count, and the address counts with and without its domain. No rule asks for
+    /// certain kinds of characters (NIST SP 800-63B-4 §3.1.1.2 forbids such rules). Nothing is trimmed.
     pub fn choose(
         raw: &str,
         email: Option<&EmailAddress>,
@@ -87,7 +94,7 @@ impl Password {
         if broken.is_empty() { Ok(Self(raw.to_owned())) } else { Err(broken) }
     }
 
-    /// The password, to hash it.
+    /// The password in plain text, to hash it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -99,7 +106,15 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Whether `raw`, in any letter case, is among the 30,000 passwords that leaks show most often.
+/// Whether `raw`, trimmed and in any letter case, is among the 30,000 passwords that leaks show most often (the list of
+/// zxcvbn).
+///
+/// ```
+/// use jobportal_domain::is_common_password;
+///
+/// assert!(is_common_password("Password1"));
+/// assert!(!is_common_password("correct horse battery"));
+/// ```
 pub fn is_common_password(raw: &str) -> bool {
     COMMON.contains(raw.trim().to_lowercase().as_str())
 }
@@ -127,7 +142,7 @@ fn shared_chars(a: &str, b: &str) -> usize {
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Wraps a hash that a hasher made.
+    /// Wraps a hash that a hasher made. It is not checked: what is no hash matches no password.
     pub fn new(hash: impl Into<String>) -> Self {
         Self(hash.into())
     }

@@ -39,7 +39,7 @@ impl Period {
     /// The longest period, in seconds.
     pub const MAX_SECONDS: i64 = 3_650 * DAY;
 
-    /// A period of so many seconds.
+    /// A period of so many seconds, from 0 to [`Self::MAX_SECONDS`].
     pub fn from_seconds(seconds: i64) -> Result<Self, PeriodError> {
         match seconds {
             i64::MIN..=-1 => Err(PeriodError::Negative),

@@ -13,8 +13,8 @@ pub enum PhoneError {
 
 /// A phone number in its national form: 11 digits, without the country code.
 ///
-/// The country code of Bangladesh, `+880` or `880`, is taken off. Written internationally the number has lost the 0 that
-/// it starts with at home (`+880 1711…` is `01711…`); that 0 is put back.
+/// The country code of Bangladesh, `+880` or `880`, is taken off. Written internationally the number has lost the 0
+/// that it starts with at home (`+880 1711…` is `01711…`); that 0 is put back.
 ///
 /// ```
 /// use jobportal_domain::PhoneNumber;
@@ -30,7 +30,8 @@ pub struct PhoneNumber(String);
 impl PhoneNumber {
     const DIGITS: usize = 11;
 
-    /// Trims, normalises and checks `raw`.
+    /// Trims, normalises and checks `raw`. Digits are not grouped: a space or a dash between them is
+    /// [`PhoneError::Malformed`].
     pub fn parse(raw: &str) -> Result<Self, PhoneError> {
         let number = raw.trim();
         let national = match number.strip_prefix("+880").or_else(|| number.strip_prefix("880")) {

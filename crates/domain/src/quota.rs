@@ -1,7 +1,7 @@
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use thiserror::Error;
 
-/// The end of the UTC day that `now` is in: when daily quotas start anew.
+/// The end of the UTC day that `now` is in: when daily quotas start anew. At midnight itself it is the next one.
 pub fn next_midnight(now: DateTime<Utc>) -> DateTime<Utc> {
     now.date_naive()
         .checked_add_days(Days::new(1))
@@ -16,7 +16,10 @@ pub struct QuotaExceeded {
     pub limit: u32,
 }
 
-/// How much of a day's allowance is used. A day is a calendar day in UTC.
+/// How much of a day's allowance is used. A day is a calendar day in UTC; it ends at [`next_midnight`].
+///
+/// It counts and does not keep: where several requests of one user come at once, let the database decide who takes the
+/// last one.
 ///
 /// ```
 /// use jobportal_domain::DailyQuota;
@@ -35,7 +38,7 @@ pub struct DailyQuota {
 }
 
 impl DailyQuota {
-    /// Uses one, if one is left.
+    /// Uses one, if one is left; else [`QuotaExceeded`].
     pub fn take(self) -> Result<Self, QuotaExceeded> {
         if self.remaining() == 0 {
             return Err(QuotaExceeded { limit: self.limit });

@@ -28,7 +28,7 @@ pub struct PlanTerms {
     pub price: Money,
     /// One sentence on it.
     pub description: Text<1000>,
-    /// What it holds, in words.
+    /// What it has to offer, in words.
     pub features: Text<1000>,
     /// How long a period lasts; zero: without end.
     pub duration: Period,
@@ -106,20 +106,20 @@ impl Subscription {
         }
     }
 
-    /// Ends it because the user chose something else.
+    /// Ends it at once because the user chose something else; that is not an expiry, and nobody needs to be told.
     pub fn end(&mut self, now: DateTime<Utc>) {
         self.is_active = false;
         self.updated_at = now;
     }
 
-    /// Whether the plan's allowances hold at `now`. A period that has ended still counts where another one follows by itself:
-    /// the next run of the renewal may be minutes away.
+    /// Whether the plan's allowances hold at `now`. A period that has ended still counts where another one follows by
+    /// itself: the next run of the renewal may be minutes away.
     pub fn entitles(&self, now: DateTime<Utc>) -> bool {
         self.is_active && (self.auto_renew || self.period_ends_at.is_none_or(|end| now < end))
     }
 
-    /// Begins the next period or ends the subscription, if its period has ended. After a long pause the period that `now` is in
-    /// begins, in step with the first one.
+    /// Begins the next period or ends the subscription, if its period has ended. After a long pause the period that
+    /// `now` is in begins, in step with the first one.
     ///
     /// ```
     /// use chrono::{TimeDelta, Utc};

@@ -34,7 +34,7 @@ pub enum TextError {
 pub struct Text<const MAX: usize>(String);
 
 impl<const MAX: usize> Text<MAX> {
-    /// Trims and checks `raw`.
+    /// Trims and checks `raw`; reports the first broken rule, in the order of [`TextError`].
     pub fn parse(raw: &str) -> Result<Self, TextError> {
         let text = raw.trim();
         if text.is_empty() {

@@ -28,7 +28,7 @@ impl Violations {
         violations
     }
 
-    /// Adds a broken rule.
+    /// Adds a broken rule of `field`, or of the whole under [`NON_FIELD`].
     pub fn push(&mut self, field: &str, message: impl fmt::Display) {
         self.0.entry(field.to_owned()).or_default().push(message.to_string());
     }
@@ -50,7 +50,7 @@ impl Violations {
         self.0.is_empty()
     }
 
-    /// The messages recorded under `field`.
+    /// The messages recorded under `field`, in the order they came; empty where there are none.
     pub fn of(&self, field: &str) -> &[String] {
         self.0.get(field).map_or(&[], Vec::as_slice)
     }

@@ -17,7 +17,9 @@ pub enum WebAddressError {
     TooLong,
 }
 
-/// An absolute `http` or `https` address, safe to show as a link.
+/// An absolute `http` or `https` address of up to 500 bytes, safe to show as a link: it has no other scheme, no user
+/// name (that serves to disguise where a link leads), no white space, and none of ``< > " \ ^ ` { | }``. Whether
+/// anything answers there is not asked.
 ///
 /// ```
 /// use jobportal_domain::WebAddress;
