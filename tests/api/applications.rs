@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 
 use crate::common::{blank_candidate, with};
 use crate::jobs::{alice, job_fields, recent};
+use crate::limits::{Allowance, told};
 
 const PDF: &[u8] = b"%PDF-1.4\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF\n";
 const WRONG_ROLE: &str = "You do not have permission to perform this action.";
 
-async fn apply(app: &TestApp, candidate: &Account, job: i64, body: Value) -> Answer {
+pub(crate) async fn apply(app: &TestApp, candidate: &Account, job: i64, body: Value) -> Answer {
     app.post(&format!("/application/{job}/"), Some(&candidate.token), body).await
 }
 
@@ -22,7 +23,7 @@ async fn status_of(app: &TestApp, owner: &Account, application: i64) -> Answer {
     app.get(&format!("/application/status/{application}/"), Some(&owner.token)).await
 }
 
-async fn jobs(app: &TestApp, count: usize) -> Vec<i64> {
+pub(crate) async fn jobs(app: &TestApp, count: usize) -> Vec<i64> {
     let employer = app.employer().await;
     let mut jobs = Vec::new();
     for _ in 0..count {
@@ -37,7 +38,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
 }
 
 /// Moves the portal's clock to the next day at one o'clock, far from midnight.
-fn start_a_day(app: &TestApp) {
+pub(crate) fn start_a_day(app: &TestApp) {
     let tomorrow = app.now().date_naive() + TimeDelta::days(1);
     app.pass(tomorrow.and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(1) - app.now());
 }
@@ -221,15 +222,25 @@ app_tests! {
     async fn the_daily_quota_of_the_free_plan_holds_until_midnight(app) {
         start_a_day(&app);
         let (candidate, jobs) = (app.candidate().await, jobs(&app, 7).await);
-        for job in &jobs[..5] {
-            assert_eq!(apply(&app, &candidate, *job, json!({})).await.status, 201);
+        let allowance = |answer: &Answer| {
+            let allowances = told(answer);
+            assert_eq!(allowances.len(), 1, "{allowances:?}");
+            let Allowance { policy, remaining, reset_after } = allowances.into_iter().next().unwrap();
+            assert_eq!(policy, "\"applications\";q=5;w=86400");
+            assert!((82_000..=82_800).contains(&reset_after), "{reset_after}");
+            remaining
+        };
+        for (job, left) in jobs[..5].iter().zip([4, 3, 2, 1, 0]) {
+            let answer = apply(&app, &candidate, *job, json!({})).await;
+            assert_eq!((answer.status, allowance(&answer)), (201, left));
         }
         let sixth = apply(&app, &candidate, jobs[5], json!({})).await;
         assert_eq!(sixth.outcome(), detail(429, "You have reached your plan's limit of 5 job applications per day."));
         let wait: i64 = sixth.header("retry-after").parse().unwrap();
-        assert!((82_000..=82_800).contains(&wait), "{wait}");
+        assert_eq!((allowance(&sixth), told(&sixth)[0].reset_after), (0, wait.unsigned_abs()));
         // Neither what was refused nor what was sent before counts.
-        assert_eq!(apply(&app, &candidate, jobs[0], json!({})).await.status, 200);
+        let again = apply(&app, &candidate, jobs[0], json!({})).await;
+        assert_eq!((again.status, told(&again).len()), (200, 0));
         assert_eq!(apply(&app, &app.candidate().await, jobs[5], json!({})).await.status, 201);
         let own = app.get("/candidate/application/list/", Some(&candidate.token)).await;
         assert_eq!(own.json["Total_Application"], 5);

@@ -15,6 +15,40 @@ fn assert_throttled(answer: &Answer, longest: u64) {
     assert!(detail.starts_with("Request was throttled. Expected available in "), "{detail}");
 }
 
+/// Where a client stands under one policy.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    /// The policy with its quota and window, as the headers have it.
+    pub(crate) policy: String,
+    pub(crate) remaining: u64,
+    /// In seconds.
+    pub(crate) reset_after: u64,
+}
+
+/// What an answer tells of the policies that counted it.
+pub(crate) fn told(answer: &Answer) -> Vec<Allowance> {
+    let items = |name| answer.header(name).split(", ").filter(|item| !item.is_empty());
+    assert_eq!(items("ratelimit-policy").count(), items("ratelimit").count(), "{answer:?}");
+    items("ratelimit-policy")
+        .zip(items("ratelimit"))
+        .map(|(policy, limit)| {
+            let (name, values) = limit.split_once(";r=").unwrap();
+            let (remaining, reset_after) = values.split_once(";t=").unwrap();
+            assert_eq!(policy.split_once(";q=").unwrap().0, name);
+            let (remaining, reset_after) = (remaining.parse().unwrap(), reset_after.parse().unwrap());
+            Allowance { policy: policy.to_owned(), remaining, reset_after }
+        })
+        .collect()
+}
+
+/// The policies that an answer tells of, with how much is left of each.
+fn left(answer: &Answer) -> Vec<(String, u64)> {
+    told(answer).into_iter().map(|allowance| (allowance.policy, allowance.remaining)).collect()
+}
+
+const WRITE: &str = "\"write\";q=300;w=60";
+const SIGN_IN: &str = "\"sign_in\";q=60;w=60";
+
 async fn ask(app: &TestApp, path: &str, email: &str) -> Answer {
     app.post(path, None, json!({ "email": email })).await
 }
@@ -69,6 +103,47 @@ app_tests! {
             assert_throttled(&ask(&app, "/account/password-reset/", &email.to_uppercase()).await, 3_600);
         }
         assert_eq!(ask(&app, "/account/resend_otp/", "somebody@example.com").await.status, 200);
+    }
+
+    async fn an_answer_tells_of_the_limits_that_counted_its_request(app) {
+        let (candidate, employer) = (app.candidate().await, app.employer().await);
+        let path = "/candidate/profile/";
+        assert_eq!(left(&app.get(path, Some(&candidate.token)).await), [], "reading is not limited");
+        for (account, status, remaining) in [(&candidate, 200, 299), (&candidate, 200, 298), (&employer, 403, 299)] {
+            let answer = app.patch(path, Some(&account.token), json!({ "bio": "a" })).await;
+            assert_eq!((answer.status, left(&answer)), (status, vec![(WRITE.to_owned(), remaining)]));
+            assert!((1..=60).contains(&told(&answer)[0].reset_after), "{answer:?}");
+        }
+        let refused = app.patch(path, Some(&candidate.token), json!({ "birth_date": "x" })).await;
+        assert_eq!((refused.status, left(&refused)), (400, vec![(WRITE.to_owned(), 297)]));
+        let nobody = app.patch(path, None, json!({ "bio": "a" })).await;
+        assert_eq!((nobody.status, left(&nobody)), (401, vec![]));
+        let sent = app.post(&format!("/application/{}/", app.job(&employer).await), Some(&candidate.token), json!({})).await;
+        let applications = "\"applications\";q=5;w=86400".to_owned();
+        assert_eq!((sent.status, left(&sent)), (201, vec![(WRITE.to_owned(), 296), (applications, 4)]));
+        // Each of the two has signed in once.
+        let body = json!({ "old_password": "wrong", "password": "x", "confirm_password": "y" });
+        let answer = app.patch("/account/update-password/", Some(&candidate.token), body).await;
+        let change = "\"change_password\";q=10;w=60".to_owned();
+        assert_eq!(left(&answer), [(WRITE.to_owned(), 295), (SIGN_IN.to_owned(), 57), (change, 9)]);
+    }
+
+    async fn a_limit_on_an_account_is_told_to_whom_it_refuses_and_to_nobody_else(app) {
+        let account = app.candidate().await;
+        for tried in 1..10 {
+            let answer = app.login(&account.email, "wrong horse 7").await;
+            assert_eq!((answer.status, left(&answer)), (400, vec![(SIGN_IN.to_owned(), 59 - tried)]));
+        }
+        let answer = app.login(&account.email, "wrong horse 7").await;
+        assert_throttled(&answer, 60);
+        let of_account = ("\"sign_in_account\";q=10;w=60".to_owned(), 0);
+        assert_eq!(left(&answer), [(SIGN_IN.to_owned(), 49), of_account]);
+        assert_eq!(told(&answer)[1].reset_after.to_string(), answer.header("retry-after"));
+
+        let asked = ask(&app, "/account/resend_otp/", &account.email).await;
+        assert_eq!(left(&asked), [("\"send_code\";q=30;w=3600".to_owned(), 29)]);
+        let tried = verify(&app, &account.email, "000000").await;
+        assert_eq!(left(&tried), [("\"code\";q=60;w=60".to_owned(), 58)]);
     }
 
     async fn sixty_registrations_an_hour_from_one_client(app) {

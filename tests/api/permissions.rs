@@ -68,6 +68,7 @@ const ROUTES: &[Row] = &[
     ("POST", "/subscription/plan/", nothing, [401, 403, 403, 403, 400]),
     ("PUT", "/subscription/plan/{plan}/", nothing, [401, 403, 403, 403, 400]),
     ("POST", "/subscription/add/plan/", nothing, [401, 400, 400, 400, 400]),
+    ("GET", "/subscription/usage/", nothing, [401, 200, 200, 200, 200]),
     ("GET", "/documents/resumes/{resume}", nothing, [401, 200, 200, 404, 200]),
     ("GET", "/documents/profile_pictures/{picture}", nothing, [401, 200, 200, 200, 200]),
     ("GET", "/documents/profile_pictures/{logo}", nothing, [200; 5]),

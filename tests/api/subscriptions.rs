@@ -9,6 +9,7 @@ use jobportal_tests::smtp::ReceivedMail;
 use jobportal_tests::{app_tests, until};
 use serde_json::{Value, json};
 
+use crate::applications::{apply, jobs, start_a_day};
 use crate::common::with;
 use crate::jobs::recent;
 
@@ -92,6 +93,22 @@ fn stored_premium(answer: &Answer) -> Value {
 
 async fn subscribe(app: &TestApp, account: &Account, plan: i64) -> Answer {
     app.post("/subscription/add/plan/", Some(&account.token), json!({ "plan": plan })).await
+}
+
+/// What the portal tells an account of its use of the day.
+async fn usage(app: &TestApp, account: &Account) -> Value {
+    let answer = app.get("/subscription/usage/", Some(&account.token)).await;
+    assert_eq!(answer.status, 200, "{}", answer.json);
+    answer.json
+}
+
+/// The same as it must be.
+fn used(app: &TestApp, plan: &str, limit: i64, used: i64) -> Value {
+    let midnight = app.now().date_naive() + TimeDelta::days(1);
+    json!({
+        "plan": plan, "limit": limit, "used": used, "remaining": (limit - used).max(0),
+        "reset": format!("{midnight}T00:00:00.000000Z"),
+    })
 }
 
 fn active(app: &TestApp, account: &Account) -> Option<Subscription> {
@@ -339,5 +356,44 @@ app_tests! {
         assert_eq!(mail.to, [user.email]);
         until("the renewal", || active(&app, &renewing).unwrap().period_ends_at.unwrap() > app.now()).await;
         assert_eq!(app.smtp.mails().into_iter().filter(is_end).count(), 1);
+    }
+
+    async fn the_usage_counts_what_was_sent_today_under_the_plan_that_holds(app) {
+        start_a_day(&app);
+        let (candidate, jobs) = (app.candidate().await, jobs(&app, 7).await);
+        assert_eq!(usage(&app, &candidate).await, used(&app, "free", 5, 0));
+        for job in [jobs[0], jobs[0], jobs[1], 4711] {
+            apply(&app, &candidate, job, json!({})).await;
+        }
+        assert_eq!(usage(&app, &candidate).await, used(&app, "free", 5, 2));
+        for job in &jobs[2..6] {
+            apply(&app, &candidate, *job, json!({})).await;
+        }
+        assert_eq!(usage(&app, &candidate).await, used(&app, "free", 5, 5));
+        subscribe(&app, &candidate, 2).await;
+        assert_eq!(apply(&app, &candidate, jobs[5], json!({})).await.status, 201);
+        assert_eq!(usage(&app, &candidate).await, used(&app, "basic", 10, 6));
+        subscribe(&app, &candidate, 1).await;
+        assert_eq!(usage(&app, &candidate).await, used(&app, "free", 5, 6));
+
+        app.pass(TimeDelta::days(1));
+        let candidate = app.again(&candidate).await;
+        assert_eq!(usage(&app, &candidate).await, used(&app, "free", 5, 0));
+        assert_eq!(apply(&app, &candidate, jobs[6], json!({})).await.status, 201);
+        assert_eq!(usage(&app, &candidate).await, used(&app, "free", 5, 1));
+        for other in [app.candidate().await, app.employer().await, app.admin().await] {
+            assert_eq!(usage(&app, &other).await, used(&app, "free", 5, 0));
+        }
+    }
+
+    async fn a_plan_that_has_ended_leaves_the_usage_of_the_free_one(app) {
+        let account = app.employer().await;
+        subscribe(&app, &account, 4).await;
+        let subscription = Subscription { auto_renew: false, ..active(&app, &account).unwrap() };
+        app.database.store().write(|uow| Ok(uow.subscriptions().update(&subscription)?)).unwrap();
+        assert_eq!(usage(&app, &account).await, used(&app, "premium", 50, 0));
+        app.pass(TimeDelta::days(30));
+        let account = app.again(&account).await;
+        assert_eq!(usage(&app, &account).await, used(&app, "free", 5, 0));
     }
 }

@@ -1,16 +1,22 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
-    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, DocumentId, EmailAddress,
-    EmployerProfile, Event, Job, JobApplication, JobId, QuotaExceeded, UserId, UserType, next_midnight,
+    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, DailyQuota, DocumentId,
+    EmailAddress, EmployerProfile, Event, Job, JobApplication, JobId, QuotaExceeded, UserId, UserType, next_midnight,
 };
 
 use crate::actor::require_own;
 use crate::documents::discard;
 use crate::jobs::require_owner;
-use crate::subscriptions::daily_limit;
-use crate::{Actor, Clock, Error, NewDocument, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork, events};
+use crate::subscriptions::plan_in_force;
+use crate::{
+    Actor, Allowance, Clock, Error, NewDocument, Page, PageRequest, RatePolicy, RepositoryError, Result, Store,
+    UnitOfWork, events,
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const NO_APPLICATION: Error = Error::NotFound("Job application not found.");
 
@@ -130,8 +136,8 @@ pub struct ApplyForJob {
 /// What applying came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Submission {
-    /// The application is sent.
-    Sent(JobApplication),
+    /// The application is sent; this is what the caller's plan allows for the rest of the day.
+    Sent(Box<JobApplication>, Allowance),
     /// The candidate has applied to this job before; nothing changed.
     AlreadyApplied,
 }
@@ -179,9 +185,9 @@ impl Applications {
                 discard(uow, resume)?;
                 return Ok(Submission::AlreadyApplied);
             };
-            take_quota(uow, actor.user_id, now)?;
+            let allowance = take_quota(uow, actor.user_id, now)?;
             events::publish(uow, &Event::ApplicationSubmitted { application_id: id, job_id: request.job_id }, now)?;
-            Ok(Submission::Sent(JobApplication {
+            let application = JobApplication {
                 id,
                 job_id: request.job_id,
                 candidate_id,
@@ -190,7 +196,8 @@ impl Applications {
                 status: ApplicationStatus::Applied,
                 applied_at: now,
                 updated_at: now,
-            }))
+            };
+            Ok(Submission::Sent(Box::new(application), allowance))
         })
     }
 
@@ -235,13 +242,15 @@ impl Applications {
 }
 
 /// Counts one application towards today's quota of the user's plan.
-fn take_quota(uow: &mut dyn UnitOfWork, user: UserId, now: DateTime<Utc>) -> Result<()> {
-    let limit = daily_limit(uow, user, now)?;
-    if uow.usage().take_application(user, now.date_naive(), limit)? {
-        return Ok(());
-    }
-    let retry_after = (next_midnight(now) - now).to_std().unwrap_or_default();
-    Err(Error::LimitReached { message: QuotaExceeded { limit }.to_string(), retry_after })
+fn take_quota(uow: &mut dyn UnitOfWork, user: UserId, now: DateTime<Utc>) -> Result<Allowance> {
+    let limit = plan_in_force(uow, user, now)?.max_job_applications_per_day;
+    let policy = RatePolicy { name: "applications", quota: limit, window: DAY };
+    let reset_after = (next_midnight(now) - now).to_std().unwrap_or_default();
+    let Some(taken) = uow.usage().take_application(user, now.date_naive(), limit)? else {
+        let message = QuotaExceeded { limit }.to_string();
+        return Err(Error::LimitReached { policy, message, retry_after: reset_after });
+    };
+    Ok(Allowance { policy, remaining: DailyQuota { limit, used: taken }.remaining(), reset_after })
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@ use std::time::Duration;
 use jobportal_domain::Violations;
 use thiserror::Error;
 
+use crate::RatePolicy;
+
 /// An error of a part below, kept for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -30,7 +32,9 @@ pub enum Error {
     /// An allowance is used up until later.
     #[error("{message}")]
     LimitReached {
-        /// Which one, in words for the caller.
+        /// Which one.
+        policy: RatePolicy,
+        /// The same in words for the caller.
         message: String,
         /// When to try again.
         retry_after: Duration,

@@ -34,7 +34,7 @@ pub use documents::{DocumentChange, DocumentRepository, Documents, FileError, Fi
 pub use employers::{EmployerRepository, Employers, ReviseEmployer};
 pub use error::{BoxError, Constraint, Error, RepositoryError, Result};
 pub use jobs::{JobDetails, JobFilter, JobRepository, Jobs, OwnedJob};
-pub use limits::{RateDecision, RateLimiter, RatePolicy, SessionDenylist};
+pub use limits::{Allowance, RateDecision, RateLimiter, RatePolicy, SessionDenylist};
 pub use notifications::{
     Deliveries, DeliveryPolicy, DeliveryStatus, FailedDelivery, Mail, MailError, Mailer, NewNotification, Notification,
     Outbox, OutboxEntry, OutboxRepository, QueuedNotification, Requeue, SealedCode,
@@ -44,7 +44,7 @@ pub use schedule::{Schedule, ScheduleRepository};
 pub use security::{AccessClaims, AccessTokens, PasswordHasher, RandomSource, Vault};
 pub use seeding::{BulkRepository, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser};
 pub use store::{Access, Store, UnitOfWork, Work};
-pub use subscriptions::{PlanRepository, SubscriptionRepository, Subscriptions, UsageRepository};
+pub use subscriptions::{PlanRepository, PlanUsage, SubscriptionRepository, Subscriptions, UsageRepository};
 
 #[cfg(test)]
 mod fixtures;

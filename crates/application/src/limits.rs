@@ -24,6 +24,17 @@ pub struct RateDecision {
     pub reset_after: Duration,
 }
 
+/// Where a caller stands under a policy that counts them, for them to know before they are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Which policy.
+    pub policy: RatePolicy,
+    /// How many more may happen in this window.
+    pub remaining: u32,
+    /// When the window ends.
+    pub reset_after: Duration,
+}
+
 /// Counts what clients do.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use jobportal_domain::{
-    Period, Plan, PlanId, PlanName, PlanTerms, Renewal, Subscription, SubscriptionId, UserId, UserType,
+    DailyQuota, Period, Plan, PlanId, PlanName, PlanTerms, Renewal, Subscription, SubscriptionId, UserId, UserType,
+    next_midnight,
 };
 
 use crate::{Actor, Clock, Constraint, Error, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork, events};
@@ -49,11 +50,24 @@ pub trait SubscriptionRepository {
 /// Daily use of allowances.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait UsageRepository {
-    /// Counts one application of `user` on `day`, unless `limit` of them were counted; false: it was not counted. Of
-    /// concurrent calls no more than `limit` return true.
-    fn take_application(&mut self, user: UserId, day: NaiveDate, limit: u32) -> Result<bool, RepositoryError>;
+    /// How many applications of `user` were counted on `day`.
+    fn applications(&mut self, user: UserId, day: NaiveDate) -> Result<u32, RepositoryError>;
+    /// Counts one application of `user` on `day`, unless `limit` of them were counted; returns how many they are now, `None`:
+    /// it was not counted. Of concurrent calls no more than `limit` are counted.
+    fn take_application(&mut self, user: UserId, day: NaiveDate, limit: u32) -> Result<Option<u32>, RepositoryError>;
     /// Deletes the counts of days before `day`; returns how many.
     fn purge(&mut self, before: NaiveDate) -> Result<u64, RepositoryError>;
+}
+
+/// What a user's plan allows on one day, and how much of it they have used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanUsage {
+    /// The plan that holds for the user.
+    pub plan: PlanName,
+    /// Applications.
+    pub quota: DailyQuota,
+    /// When the next day begins.
+    pub resets_at: DateTime<Utc>,
 }
 
 /// Plans and subscriptions.
@@ -146,6 +160,17 @@ impl Subscriptions {
         })
     }
 
+    /// How much of today's allowance the caller has used.
+    pub fn usage(&self, actor: &Actor) -> Result<PlanUsage> {
+        let now = self.clock.now();
+        self.store.read(|uow| {
+            let terms = plan_in_force(uow, actor.user_id, now)?;
+            let used = uow.usage().applications(actor.user_id, now.date_naive())?;
+            let quota = DailyQuota { limit: terms.max_job_applications_per_day, used };
+            Ok(PlanUsage { plan: terms.name, quota, resets_at: next_midnight(now) })
+        })
+    }
+
     /// Renews or ends subscriptions whose period has ended, a batch; returns how many. Call again until it returns 0.
     pub fn renew_due(&self) -> Result<usize> {
         let now = self.clock.now();
@@ -174,16 +199,15 @@ fn name_taken(error: RepositoryError) -> Error {
     }
 }
 
-/// How many applications a day the user's plan allows; without one, the free plan.
-pub(crate) fn daily_limit(uow: &mut dyn UnitOfWork, user: UserId, now: DateTime<Utc>) -> Result<u32> {
+/// The terms that hold for the user: those of the plan they subscribed to, or of the free plan.
+pub(crate) fn plan_in_force(uow: &mut dyn UnitOfWork, user: UserId, now: DateTime<Utc>) -> Result<PlanTerms> {
     if let Some((subscription, terms)) = uow.subscriptions().active(user)?
         && subscription.entitles(now)
     {
-        return Ok(terms.max_job_applications_per_day);
+        return Ok(terms);
     }
     let free = uow.plans().find_by_name(PlanName::Free)?;
-    free.map(|plan| plan.terms.max_job_applications_per_day)
-        .ok_or_else(|| Error::Internal("there is no free plan".into()))
+    free.map(|plan| plan.terms).ok_or_else(|| Error::Internal("there is no free plan".into()))
 }
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ pub(crate) async fn change_password(
         return Err(violations.into());
     };
     by_address(&app, &request, &limits::SIGN_IN).await?;
-    by_user(&app, &actor, &limits::CHANGE_PASSWORD).await?;
+    by_user(&app, &request, &actor, &limits::CHANGE_PASSWORD).await?;
     let command = ChangePassword { old_password, password, confirm_password };
     let portal = app.clone();
     let change = async move { portal.run_hashing(move |app| app.accounts.change_password(&actor, &command)).await };

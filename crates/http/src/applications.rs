@@ -11,7 +11,6 @@ use jobportal_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::App;
 use crate::body::{Body, Request};
 use crate::candidates::CandidateBody;
 use crate::documents::{run_with_upload, upload};
@@ -21,6 +20,7 @@ use crate::input::Input;
 use crate::jobs::{JobBody, JobWithEmployerBody};
 use crate::page::{Paging, page_headers};
 use crate::wire::{self, DocumentPath, Timestamp};
+use crate::{App, limits};
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -97,6 +97,7 @@ impl Request for ApplyRequest {
 /// `POST /application/{job_id}/`
 pub(crate) async fn submit(
     app: Data<App>,
+    request: HttpRequest,
     Candidate(actor): Candidate,
     PathId(id): PathId,
     body: Body<ApplyRequest>,
@@ -127,7 +128,10 @@ pub(crate) async fn submit(
     })
     .await?;
     Ok(match submission {
-        Submission::Sent(application) => HttpResponse::Created().json(ApplicationBody::from(application)),
+        Submission::Sent(application, allowance) => {
+            limits::tell(&request, allowance);
+            HttpResponse::Created().json(ApplicationBody::from(*application))
+        }
         Submission::AlreadyApplied => HttpResponse::Ok().json(json!({ "status": "Already Applied" })),
     })
 }

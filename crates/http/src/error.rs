@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error as ThisError;
 
 use crate::Rejected;
+use crate::limits::whole_seconds;
 
 /// How long a client waits before it tries a part again that is away or busy.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(2);
@@ -135,7 +136,7 @@ fn wire_name(field: &str) -> &str {
 }
 
 fn retry_after(response: &mut HttpResponseBuilder, after: Duration) {
-    response.insert_header((RETRY_AFTER, after.as_secs_f64().ceil().max(1.0).to_string()));
+    response.insert_header((RETRY_AFTER, whole_seconds(after)));
 }
 
 /// An error with its causes, for the log.
@@ -153,6 +154,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use actix_web::body::to_bytes;
+    use jobportal_application::RatePolicy;
 
     use super::*;
 
@@ -184,7 +186,9 @@ mod tests {
 
     #[actix_web::test]
     async fn a_limit_says_when_to_come_back() {
-        let error = Error::LimitReached { message: "Enough.".to_owned(), retry_after: Duration::from_millis(1_500) };
+        let policy = RatePolicy { name: "write", quota: 1, window: Duration::from_secs(60) };
+        let retry_after = Duration::from_millis(1_500);
+        let error = Error::LimitReached { policy, message: "Enough.".to_owned(), retry_after };
         assert_eq!(answer(error.into()).await, (429, Some("2".to_owned()), json!({ "detail": "Enough." })));
     }
 

@@ -1,8 +1,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
-use jobportal_application::{Actor, Error, RatePolicy};
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest};
+use jobportal_application::{Actor, Allowance, Error, RateDecision, RatePolicy};
 use jobportal_domain::{EmailAddress, PhoneNumber};
 
 use crate::App;
@@ -33,10 +37,10 @@ pub(crate) const SEND_CODE_ACCOUNT: RatePolicy = policy("send_code_account", 5, 
 
 /// Counts a request towards what its network address may do.
 pub(crate) async fn by_address(app: &App, request: &HttpRequest, policy: &RatePolicy) -> Result<(), ApiError> {
-    match request.peer_addr() {
-        Some(address) => take(app, &network(address.ip()), policy).await,
-        None => Ok(()),
+    if let Some(address) = request.peer_addr() {
+        tell(request, take(app, &network(address.ip()), policy).await?);
     }
+    Ok(())
 }
 
 /// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a network gives to one customer.
@@ -48,8 +52,12 @@ fn network(address: IpAddr) -> String {
 }
 
 /// Counts a request towards what may be done to one account, by the name the client gave for it.
+///
+/// How much is left is not told: it would tell anyone with one request how often the account's owner, or someone else, has
+/// tried of late. A refusal names the policy; all it says besides is in `Retry-After` too.
 pub(crate) async fn by_account(app: &App, account: &str, policy: &RatePolicy) -> Result<(), ApiError> {
-    take(app, &account_key(account), policy).await
+    take(app, &account_key(account), policy).await?;
+    Ok(())
 }
 
 /// One key for all spellings of an address or a number. What is neither names no account; it is cut, because keys are kept.
@@ -62,29 +70,150 @@ fn account_key(name: &str) -> String {
 }
 
 /// Counts a request towards what one user who is signed in may do.
-pub(crate) async fn by_user(app: &App, actor: &Actor, policy: &RatePolicy) -> Result<(), ApiError> {
-    take(app, &actor.user_id.to_string(), policy).await
+pub(crate) async fn by_user(
+    app: &App,
+    request: &HttpRequest,
+    actor: &Actor,
+    policy: &RatePolicy,
+) -> Result<(), ApiError> {
+    tell(request, take(app, &actor.user_id.to_string(), policy).await?);
+    Ok(())
 }
 
 /// Counts a request that writes, by whoever is signed in.
 pub(crate) async fn writes(app: &App, request: &HttpRequest, actor: &Actor) -> Result<(), ApiError> {
-    if request.method().is_safe() { Ok(()) } else { by_user(app, actor, &WRITE).await }
+    if request.method().is_safe() { Ok(()) } else { by_user(app, request, actor, &WRITE).await }
 }
 
-async fn take(app: &App, key: &str, policy: &RatePolicy) -> Result<(), ApiError> {
-    let Some(limiter) = &app.limiter else { return Ok(()) };
-    let decision = limiter.take(key, policy).await;
-    if decision.allowed {
-        return Ok(());
+async fn take(app: &App, key: &str, policy: &RatePolicy) -> Result<Option<Allowance>, ApiError> {
+    let Some(limiter) = &app.limiter else { return Ok(None) };
+    let RateDecision { allowed, remaining, reset_after } = limiter.take(key, policy).await;
+    if allowed {
+        return Ok(Some(Allowance { policy: *policy, remaining, reset_after }));
     }
-    let seconds = decision.reset_after.as_secs().max(1);
-    let message = format!("Request was throttled. Expected available in {seconds} seconds.");
-    Err(Error::LimitReached { message, retry_after: decision.reset_after }.into())
+    let message = format!("Request was throttled. Expected available in {} seconds.", whole_seconds(reset_after));
+    Err(Error::LimitReached { policy: *policy, message, retry_after: reset_after }.into())
+}
+
+/// A wait in whole seconds, after which it is surely over.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+/// What the answer to a request will tell of the policies that counted it.
+#[derive(Default)]
+struct Told(Vec<Allowance>);
+
+/// Tells the client with the answer to `request` where it stands.
+pub(crate) fn tell(request: &HttpRequest, allowance: impl Into<Option<Allowance>>) {
+    if let Some(allowance) = allowance.into() {
+        request.extensions_mut().get_or_insert(Told::default()).0.push(allowance);
+    }
+}
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Writes the policies that counted a request, and the one that refused it, into the headers of its answer, in the form of
+/// draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "write";q=300;w=60` and `RateLimit: "write";r=299;t=42`.
+pub(crate) async fn headers(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let mut told = response.request().extensions_mut().remove::<Told>().unwrap_or_default().0;
+    let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+    if let Some(ApiError::UseCase(Error::LimitReached { policy, retry_after, .. })) = error {
+        told.push(Allowance { policy: *policy, remaining: 0, reset_after: *retry_after });
+    }
+    if told.is_empty() {
+        return Ok(response);
+    }
+    let policies = list(&told, |Allowance { policy, .. }| {
+        format!("\"{}\";q={};w={}", policy.name, policy.quota, policy.window.as_secs())
+    });
+    let limits = list(&told, |Allowance { policy, remaining, reset_after }| {
+        format!("\"{}\";r={remaining};t={}", policy.name, whole_seconds(*reset_after))
+    });
+    for (name, value) in [(RATE_LIMIT_POLICY, policies), (RATE_LIMIT, limits)] {
+        // Names of policies are plain ASCII, so this can't fail.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+fn list(told: &[Allowance], item: impl Fn(&Allowance) -> String) -> String {
+    told.iter().map(item).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, HttpResponse, web};
+
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Status, `RateLimit-Policy` and `RateLimit` of what a handler answers who tells of `allowances`, and refuses or not.
+    async fn answer(
+        allowances: &[Allowance],
+        refusal: Option<RatePolicy>,
+    ) -> (StatusCode, Option<String>, Option<String>) {
+        let told = allowances.to_vec();
+        let handler = move |request: HttpRequest| {
+            for allowance in &told {
+                tell(&request, *allowance);
+            }
+            let refused = |policy| Error::LimitReached { policy, message: "No.".to_owned(), retry_after: 7 * SECOND };
+            std::future::ready(match refusal {
+                Some(policy) => Err(ApiError::from(refused(policy))),
+                None => Ok(HttpResponse::Ok().finish()),
+            })
+        };
+        let resource = web::resource("/").route(web::get().to(handler)).wrap(from_fn(headers));
+        let app = init_service(App::new().service(resource)).await;
+        let response = call_service(&app, TestRequest::default().to_request()).await;
+        let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        (response.status(), header(RATE_LIMIT_POLICY), header(RATE_LIMIT))
+    }
+
+    #[actix_web::test]
+    async fn an_answer_tells_of_all_policies_in_one_list_and_of_none_in_no_header() {
+        assert_eq!(answer(&[], None).await, (StatusCode::OK, None, None));
+        let write = Allowance { policy: WRITE, remaining: 299, reset_after: 42 * SECOND };
+        let other = Allowance { policy: CODE, remaining: 0, reset_after: Duration::from_millis(1_001) };
+        let expected = (
+            StatusCode::OK,
+            Some("\"write\";q=300;w=60, \"code\";q=60;w=60".to_owned()),
+            Some("\"write\";r=299;t=42, \"code\";r=0;t=2".to_owned()),
+        );
+        assert_eq!(answer(&[write, other], None).await, expected);
+    }
+
+    #[actix_web::test]
+    async fn a_refusal_names_its_policy_after_those_that_allowed() {
+        let sign_in = Allowance { policy: SIGN_IN, remaining: 3, reset_after: 9 * SECOND };
+        let expected = (
+            StatusCode::TOO_MANY_REQUESTS,
+            Some("\"sign_in\";q=60;w=60, \"sign_in_account\";q=10;w=60".to_owned()),
+            Some("\"sign_in\";r=3;t=9, \"sign_in_account\";r=0;t=7".to_owned()),
+        );
+        assert_eq!(answer(&[sign_in], Some(SIGN_IN_ACCOUNT)).await, expected);
+    }
+
+    #[test]
+    fn a_wait_is_over_after_its_whole_seconds() {
+        let waits = [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (86_399_999, 86_400)];
+        for (millis, seconds) in waits {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+        assert_eq!(whole_seconds(Duration::MAX), u64::MAX);
+    }
 
     #[test]
     fn one_account_has_one_key_in_every_spelling_and_no_key_is_long() {

@@ -1,10 +1,10 @@
-use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, guard};
 
 use crate::error::ApiError;
-use crate::{App, accounts, applications, candidates, documents, employers, jobs, portal, subscriptions};
+use crate::{App, accounts, applications, candidates, documents, employers, jobs, limits, portal, subscriptions};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -17,14 +17,14 @@ pub fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config.app_data(app);
         for resource in resources() {
-            config.service(resource);
+            config.service(resource.wrap(from_fn(limits::headers)));
         }
         config.default_service(web::to(no_route));
     }
 }
 
 /// Every path with its methods. Where two patterns fit a path the first one counts, so fixed names come before ids.
-fn resources() -> Vec<impl HttpServiceFactory> {
+fn resources() -> Vec<Resource> {
     vec![
         at("/", [on(GET, portal::root)]),
         at("/docs", [on(GET, portal::documentation)]),
@@ -72,6 +72,7 @@ fn resources() -> Vec<impl HttpServiceFactory> {
         at("/subscription/plan", [on(GET, subscriptions::plans), on(POST, subscriptions::add_plan)]),
         at("/subscription/plan/{id}", [on(PUT, subscriptions::revise_plan), on(DELETE, subscriptions::delete_plan)]),
         at("/subscription/add/plan", [on(POST, subscriptions::subscribe)]),
+        at("/subscription/usage", [on(GET, subscriptions::usage)]),
         at("/documents/resumes/{name}", [on(GET, documents::resume)]),
         at("/documents/profile_pictures/{name}", [on(GET, documents::picture)]),
     ]

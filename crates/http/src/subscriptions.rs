@@ -1,5 +1,6 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use jobportal_application::PlanUsage;
 use jobportal_domain::{Money, Period, Plan, PlanId, PlanName, PlanTerms, Subscription, Text, Violations};
 use serde::{Deserialize, Serialize};
 
@@ -187,4 +188,32 @@ pub(crate) async fn subscribe(app: Data<App>, Caller(actor): Caller, body: Body<
     let Some(plan) = plan.filter(|_| violations.is_empty()) else { return Err(violations.into()) };
     let subscription = app.run(move |app| app.subscriptions.subscribe(&actor, user, PlanId(plan))).await?;
     Ok(HttpResponse::Created().json(SubscriptionBody::from(subscription)))
+}
+
+/// What a user's plan allows today, as the API writes it.
+#[derive(Serialize)]
+struct UsageBody {
+    plan: &'static str,
+    limit: u32,
+    used: u32,
+    remaining: u32,
+    reset: Timestamp,
+}
+
+impl From<PlanUsage> for UsageBody {
+    fn from(PlanUsage { plan, quota, resets_at }: PlanUsage) -> Self {
+        Self {
+            plan: plan.as_str(),
+            limit: quota.limit,
+            used: quota.used,
+            remaining: quota.remaining(),
+            reset: Timestamp(resets_at),
+        }
+    }
+}
+
+/// `GET /subscription/usage/`
+pub(crate) async fn usage(app: Data<App>, Caller(actor): Caller) -> Answer {
+    let usage = app.run(move |app| app.subscriptions.usage(&actor)).await?;
+    Ok(HttpResponse::Ok().json(UsageBody::from(usage)))
 }

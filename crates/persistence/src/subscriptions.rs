@@ -233,10 +233,15 @@ impl SubscriptionRepository for Session<'_> {
 }
 
 impl UsageRepository for Session<'_> {
-    fn take_application(&mut self, user: UserId, day: NaiveDate, limit: u32) -> Result<bool, RepositoryError> {
+    fn applications(&mut self, user: UserId, day: NaiveDate) -> Result<u32, RepositoryError> {
+        let query = daily_usage::table.find((user.0, day)).select(daily_usage::applications);
+        both!(self, |c| query.get_result(c).optional())?.map_or(Ok(0), count)
+    }
+
+    fn take_application(&mut self, user: UserId, day: NaiveDate, limit: u32) -> Result<Option<u32>, RepositoryError> {
         use diesel::query_dsl::methods::FilterDsl;
         if limit == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         let first = (daily_usage::user_id.eq(user.0), daily_usage::day.eq(day), daily_usage::applications.eq(1_i64));
         let counted = both!(self, |c| {
@@ -246,13 +251,19 @@ impl UsageRepository for Session<'_> {
                 .do_update()
                 .set(daily_usage::applications.eq(daily_usage::applications + 1_i64))
                 .filter(daily_usage::applications.lt(i64::from(limit)))
-                .execute(c)
+                .returning(daily_usage::applications)
+                .get_result(c)
+                .optional()
         })?;
-        Ok(counted > 0)
+        counted.map(count).transpose()
     }
 
     fn purge(&mut self, before: NaiveDate) -> Result<u64, RepositoryError> {
         let past = daily_usage::table.filter(daily_usage::day.lt(before));
         both!(self, |c| delete(past).execute(c)).map(|count| count as u64)
     }
+}
+
+fn count(applications: i64) -> Result<u32, RepositoryError> {
+    stored("daily_usage.applications", u32::try_from(applications))
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use jobportal_domain::{DocumentKind, Money, NotificationId, Plan, PlanName, StoredDocument, Subscription};
 use mockall::Sequence;
@@ -47,7 +45,7 @@ fn with_job(job: Job) -> MockUnitOfWork {
 }
 
 /// As [`with_job`], up to a stored application that still has to find its place in the quota of `limit`.
-fn stored(limit: u32, has_place: bool) -> MockUnitOfWork {
+fn stored(limit: u32, used: Option<u32>) -> MockUnitOfWork {
     let mut uow = with_job(job());
     uow.documents.expect_insert().returning(|_, _, _| Ok(resume()));
     uow.applications.expect_insert().returning(|_| Ok(Some(application().id)));
@@ -55,8 +53,15 @@ fn stored(limit: u32, has_place: bool) -> MockUnitOfWork {
         .expect_take_application()
         .once()
         .with(eq(CANDIDATE_USER), eq(now().date_naive()), eq(limit))
-        .returning(move |_, _, _| Ok(has_place));
+        .returning(move |_, _, _| Ok(used));
     uow
+}
+
+/// From the fixtures' now on.
+const UNTIL_MIDNIGHT: Duration = Duration::from_secs(90 * 60);
+
+fn applications_a_day(quota: u32) -> RatePolicy {
+    RatePolicy { name: "applications", quota, window: Duration::from_secs(86_400) }
 }
 
 fn plan_of(name: PlanName, limit: u32) -> Plan {
@@ -97,9 +102,9 @@ fn an_application_is_stored_counted_and_told_to_the_employer() {
         .expect_take_application()
         .once()
         .in_sequence(&mut order)
-        .with(eq(CANDIDATE_USER), eq(now().date_naive()), eq(1))
-        .returning(|_, _, _| Ok(true));
-    expect_free_plan(&mut uow, 1);
+        .with(eq(CANDIDATE_USER), eq(now().date_naive()), eq(3))
+        .returning(|_, _, _| Ok(Some(1)));
+    expect_free_plan(&mut uow, 3);
     uow.applications.expect_parties().with(eq(application().id)).returning(|_| Ok(Some(parties())));
     let mail = NewNotification {
         recipient: parties().employer_email,
@@ -117,7 +122,8 @@ fn an_application_is_stored_counted_and_told_to_the_employer() {
     let sent = applications.submit(&candidate(), &request()).unwrap();
     let expected =
         JobApplication { form: form(), resume: Some(resume()), applied_at: now(), updated_at: now(), ..application() };
-    assert_eq!(sent, Submission::Sent(expected));
+    let allowance = Allowance { policy: applications_a_day(3), remaining: 2, reset_after: UNTIL_MIDNIGHT };
+    assert_eq!(sent, Submission::Sent(Box::new(expected), allowance));
     assert_eq!(store.transactions(), [(Access::Write, true)]);
 }
 
@@ -181,22 +187,23 @@ fn the_second_of_two_that_apply_at_once_takes_no_quota_and_leaves_no_resume_behi
 
 #[test]
 fn over_the_quota_the_application_is_undone_until_midnight_utc() {
-    let mut uow = stored(3, false);
+    let mut uow = stored(3, None);
     expect_free_plan(&mut uow, 3);
     uow.outbox.expect_enqueue().never();
     let (applications, store) = wire(uow);
-    let Err(Error::LimitReached { message, retry_after }) = applications.submit(&candidate(), &request()) else {
+    let Err(Error::LimitReached { policy, message, retry_after }) = applications.submit(&candidate(), &request())
+    else {
         panic!("the quota was not kept");
     };
-    assert_eq!(message, QuotaExceeded { limit: 3 }.to_string());
-    assert_eq!(retry_after, Duration::from_secs(90 * 60));
+    assert_eq!((policy, message), (applications_a_day(3), QuotaExceeded { limit: 3 }.to_string()));
+    assert_eq!(retry_after, UNTIL_MIDNIGHT);
     assert_eq!(store.transactions(), [(Access::Write, false)]);
 }
 
 #[test]
 fn the_quota_is_that_of_the_active_plan_while_it_entitles() {
     let subscribed = |ends_in: i64, auto_renew, limit| {
-        let mut uow = stored(limit, true);
+        let mut uow = stored(limit, Some(1));
         let terms = plan_of(PlanName::Premium, 50).terms;
         let started = now() - TimeDelta::days(30) + TimeDelta::minutes(ends_in);
         let mut subscription = Subscription::start(CANDIDATE_USER, plan(2, terms.name).id, terms.duration, started);
@@ -205,7 +212,8 @@ fn the_quota_is_that_of_the_active_plan_while_it_entitles() {
         uow.plans.expect_find_by_name().returning(|name| Ok(Some(plan_of(name, 2))));
         uow.applications.expect_parties().returning(|_| Ok(None));
         let sent = wire(uow).0.submit(&candidate(), &request()).unwrap();
-        assert!(matches!(sent, Submission::Sent(_)));
+        let Submission::Sent(_, allowance) = sent else { panic!("{sent:?}") };
+        assert_eq!((allowance.policy.quota, allowance.remaining), (limit, limit - 1));
     };
     subscribed(1, false, 50);
     // The period has ended: another one follows by itself, or the free plan holds.

@@ -218,3 +218,40 @@ fn a_batch_is_renewed_whole_or_not_at_all() {
 fn nothing_due_is_the_end_of_the_run() {
     assert_eq!(wire(with_due(Vec::new())).0.renew_due().unwrap(), 0);
 }
+
+/// What the portal tells a candidate who has used so many applications today.
+fn usage(active: Option<Subscription>, used: u32) -> PlanUsage {
+    let mut uow = MockUnitOfWork::default();
+    uow.subscriptions
+        .expect_active()
+        .with(eq(CANDIDATE_USER))
+        .returning(move |_| Ok(active.clone().map(|subscription| (subscription, basic().terms))));
+    uow.plans.expect_find_by_name().with(eq(PlanName::Free)).returning(|_| Ok(Some(free())));
+    uow.usage
+        .expect_applications()
+        .once()
+        .with(eq(CANDIDATE_USER), eq(now().date_naive()))
+        .returning(move |_, _| Ok(used));
+    let (subscriptions, store) = wire(uow);
+    let usage = subscriptions.usage(&candidate()).unwrap();
+    assert_eq!(store.transactions(), [(Access::Read, true)]);
+    usage
+}
+
+#[test]
+fn the_usage_is_that_of_today_under_the_plan_that_holds() {
+    let resets_at = now() + TimeDelta::minutes(90);
+    let of = |plan, used| PlanUsage { plan, quota: DailyQuota { limit: 3, used }, resets_at };
+    assert_eq!(usage(None, 0), of(PlanName::Free, 0));
+    assert_eq!(usage(Some(subscribed(3)), 2), of(PlanName::Basic, 2));
+    let last = Subscription { auto_renew: false, ..subscribed(31) };
+    assert_eq!(usage(Some(last), 9), of(PlanName::Free, 9));
+}
+
+#[test]
+fn a_portal_without_a_free_plan_can_not_tell_the_usage() {
+    let mut uow = MockUnitOfWork::default();
+    uow.subscriptions.expect_active().returning(|_| Ok(None));
+    uow.plans.expect_find_by_name().returning(|_| Ok(None));
+    assert!(matches!(wire(uow).0.usage(&candidate()), Err(Error::Internal(_))));
+}
