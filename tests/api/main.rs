@@ -14,6 +14,7 @@ mod candidates;
 mod commands;
 mod common;
 mod directory;
+mod docs;
 mod documents;
 mod employers;
 mod hostile;

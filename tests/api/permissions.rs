@@ -24,6 +24,7 @@ fn selected() -> Value {
 const ROUTES: &[Row] = &[
     ("GET", "/", nothing, [200; 5]),
     ("GET", "/docs/", nothing, [200; 5]),
+    ("GET", "/docs/{script}", nothing, [200; 5]),
     ("GET", "/health/", nothing, [200; 5]),
     ("POST", "/account/register/", nothing, [400; 5]),
     ("POST", "/account/verify_otp/", nothing, [400; 5]),
@@ -98,7 +99,7 @@ fn declared() -> BTreeSet<(String, String)> {
 /// A path of the table as the source has it.
 fn pattern(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment {
-        "{resume}" | "{picture}" | "{logo}" => "{name}",
+        "{resume}" | "{picture}" | "{logo}" | "{script}" => "{name}",
         other if other.starts_with('{') => "{id}",
         other => other,
     });
@@ -129,6 +130,7 @@ impl World {
             ("{job}", job.to_string()),
             ("{application}", application.to_string()),
             ("{plan}", "4".to_owned()),
+            ("{script}", "swagger-initializer.js".to_owned()),
         ]);
         for name in ["{first job}", "{second job}", "{third job}"] {
             names.insert(name, app.job(&owner).await.to_string());

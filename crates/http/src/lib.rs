@@ -8,6 +8,7 @@ mod accounts;
 mod applications;
 mod body;
 mod candidates;
+mod docs;
 mod documents;
 mod employers;
 mod error;

@@ -15,11 +15,6 @@ pub(crate) async fn root() -> HttpResponse {
     }))
 }
 
-/// `GET /docs/`
-pub(crate) async fn documentation() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/markdown; charset=utf-8").body(include_str!("../API.md"))
-}
-
 /// `GET /health/`
 pub(crate) async fn health(app: Data<App>) -> Result<HttpResponse, ApiError> {
     app.run(|app| app.store.ping().map_err(Error::from)).await?;

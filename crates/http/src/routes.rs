@@ -4,7 +4,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, guard};
 
 use crate::error::ApiError;
-use crate::{App, accounts, applications, candidates, documents, employers, jobs, limits, portal, subscriptions};
+use crate::{App, accounts, applications, candidates, docs, documents, employers, jobs, limits, portal, subscriptions};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -27,7 +27,8 @@ pub fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
 fn resources() -> Vec<Resource> {
     vec![
         at("/", [on(GET, portal::root)]),
-        at("/docs", [on(GET, portal::documentation)]),
+        at("/docs", [on(GET, docs::page)]),
+        at("/docs/{name}", [on(GET, docs::file)]),
         at("/health", [on(GET, portal::health)]),
         at("/account/register", [on(POST, accounts::register)]),
         at("/account/verify_otp", [on(POST, accounts::verify)]),

@@ -1,0 +1,108 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETag, EntityTag, Header, IfNoneMatch, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+
+use crate::error::ApiError;
+
+/// The guide that stands above the operations.
+pub(crate) const GUIDE: &str = include_str!("../GUIDE.md");
+
+/// What the page may load, and from where: from here alone. Swagger UI has icons in its style sheet, and shows pictures that
+/// an operation answers with.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The files of Swagger UI that the page loads.
+const SWAGGER_UI: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
+
+static PAGE: LazyLock<File> = LazyLock::new(|| {
+    let guide = GUIDE.replace('&', "&amp;").replace('<', "&lt;");
+    let page = include_str!("../docs/index.html").replace("{guide}", &guide);
+    File::new(page.into_bytes(), "text/html; charset=utf-8")
+});
+
+static FILES: LazyLock<BTreeMap<&str, File>> = LazyLock::new(|| {
+    let (style, script) = (include_str!("../docs/page.css"), include_str!("../docs/swagger-initializer.js"));
+    let own = [
+        ("page.css", File::new(style.as_bytes(), "text/css; charset=utf-8")),
+        ("swagger-initializer.js", File::new(script.as_bytes(), "text/javascript; charset=utf-8")),
+    ];
+    SWAGGER_UI.into_iter().filter_map(|name| Some((name, swagger_ui(name)?))).chain(own).collect()
+});
+
+/// A file as it is sent.
+struct File {
+    content: Bytes,
+    media_type: String,
+    tag: EntityTag,
+}
+
+impl File {
+    fn new(content: impl Into<Cow<'static, [u8]>>, media_type: impl Into<String>) -> Self {
+        let content = match content.into() {
+            Cow::Borrowed(content) => Bytes::from_static(content),
+            Cow::Owned(content) => Bytes::from(content),
+        };
+        let tag = EntityTag::new_strong(URL_SAFE_NO_PAD.encode(digest(&SHA256, &content)));
+        Self { content, media_type: media_type.into(), tag }
+    }
+
+    fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let is_known = match IfNoneMatch::parse(request) {
+            Ok(IfNoneMatch::Any) => true,
+            Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&self.tag)),
+            Err(_) => false,
+        };
+        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response
+            .insert_header(ETag(self.tag.clone()))
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((REFERRER_POLICY, "no-referrer"))
+            .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+        if is_known {
+            response.finish()
+        } else {
+            response.content_type(self.media_type.as_str()).body(self.content.clone())
+        }
+    }
+}
+
+fn swagger_ui(name: &str) -> Option<File> {
+    let file = utoipa_swagger_ui::serve(name, Arc::default()).ok()??;
+    Some(File::new(file.bytes, file.content_type))
+}
+
+/// `GET /docs/`
+pub(crate) async fn page(request: HttpRequest) -> HttpResponse {
+    PAGE.answer(&request)
+}
+
+/// `GET /docs/{name}`
+pub(crate) async fn file(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, ApiError> {
+    Ok(FILES.get(name.as_str()).ok_or(ApiError::NoRoute)?.answer(&request))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_that_the_page_loads_is_there() {
+        let page = std::str::from_utf8(&PAGE.content).unwrap();
+        let loaded: Vec<_> = page.split("\"../docs/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(loaded.len(), FILES.len());
+        assert!(loaded.iter().all(|name| FILES.contains_key(name)), "{loaded:?}");
+    }
+}
