@@ -2,7 +2,8 @@ use jobportal_domain::{UserId, UserType};
 
 use crate::{Error, Result};
 
-/// Who is asking, as their access token says.
+/// Who is asking, as their access token says. Use cases believe it: make one only of a token that
+/// [`AccessTokens::verify`](crate::AccessTokens::verify) accepted and whose session is not denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// The account.
@@ -14,7 +15,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Refuses everyone but users of this type.
+    /// Refuses everyone but users of this type, with [`Error::WRONG_ROLE`].
     pub fn require(&self, user_type: UserType) -> Result<()> {
         if self.user_type == user_type { Ok(()) } else { Err(Error::WRONG_ROLE) }
     }

@@ -73,6 +73,7 @@ pub trait DocumentRepository {
 
 /// Why the content of a document could not be stored or read.
 #[derive(Debug, ThisError)]
+#[non_exhaustive]
 pub enum FileError {
     /// There is no content under this name.
     #[error("no such file")]
@@ -105,7 +106,7 @@ pub trait FileStore: Send + Sync {
     async fn delete(&self, key: &str) -> Result<(), FileError>;
 }
 
-/// Judges and finds documents. Content goes through the [`FileStore`], which the shell awaits.
+/// Judges and finds documents. Content goes through the [`FileStore`], which the program around the use cases awaits.
 #[derive(Clone)]
 pub struct Documents {
     store: Arc<dyn Store>,
@@ -118,7 +119,9 @@ impl Documents {
         Self { store, random }
     }
 
-    /// Judges an uploaded file, sent as `field`, and names it.
+    /// Judges an uploaded file, sent as `field`, and names it at random. Fails with [`Error::Invalid`] under `field`
+    /// where [`DocumentKind::inspect`] refuses it. Store the content under [`NewDocument::storage_key`], then hand the
+    /// document to the use case that refers to it.
     pub fn prepare(&self, field: &str, kind: DocumentKind, content: &[u8]) -> Result<NewDocument> {
         let format = kind.inspect(content).map_err(|error| Violations::single(field, error))?;
         Ok(NewDocument { public_id: self.random.public_id()?, kind, format, size: content.len() as u64 })
@@ -136,10 +139,11 @@ impl Documents {
         Ok(orphans)
     }
 
-    /// Finds a document that `viewer` (`None`: anyone) may see, and tells the name of its content.
+    /// Finds a document that `viewer` (`None`: anyone) may see, and tells the name of its content in the [`FileStore`].
     ///
     /// A picture of an employer is open to all, one of a candidate to all who are signed in. A résumé is for its owner,
-    /// admins, and employers to whom its owner applied.
+    /// admins, and employers to whom its owner applied. Others are told [`Error::NotFound`] as if it were not there, or
+    /// [`Error::Unauthenticated`] where nobody is signed in.
     pub fn open(
         &self,
         viewer: Option<&Actor>,

@@ -11,8 +11,26 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The result of a use case.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a use case did not do what it was asked, by what the caller can do about it.
+/// Why a use case did not do what it was asked, by what the caller can do about it. What it prints is fit for the
+/// caller; the cause of a failure is its `source`, and for the log alone.
+///
+/// ```
+/// use jobportal_application::Error;
+///
+/// fn exit_code(error: &Error) -> u8 {
+///     match error {
+///         Error::Invalid(_) => 1,
+///         Error::Unavailable(_) => 2,
+///         // The others, and kinds that are yet to come.
+///         _ => 3,
+///     }
+/// }
+///
+/// assert_eq!(exit_code(&Error::invalid("title", "This field may not be blank.")), 1);
+/// assert_eq!(exit_code(&Error::NotFound("Job not found.")), 3);
+/// ```
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The input breaks these rules.
     #[error("invalid input: {0}")]
@@ -85,8 +103,10 @@ pub enum Constraint {
     Other,
 }
 
-/// Why the store did not do what it was asked.
+/// Why the store did not do what it was asked. A use case passes it on as an [`enum@Error`], unless a conflict means
+/// something to it.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RepositoryError {
     /// A constraint refused it.
     #[error("conflicts with stored data ({0:?})")]

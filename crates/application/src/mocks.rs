@@ -41,6 +41,7 @@ macro_rules! mock_unit_of_work {
     ($($accessor:ident: $mock:ident as $port:ident),+ $(,)?) => {
         /// A unit of work made of mocks; set expectations on its fields.
         #[derive(Default)]
+        #[non_exhaustive]
         pub struct MockUnitOfWork {
             $(#[doc = concat!("Mocks [`", stringify!($port), "`].")] pub $accessor: $mock,)+
         }

@@ -22,14 +22,14 @@ pub enum Notification<C> {
     Welcome {
         /// The code.
         code: C,
-        /// How long it lives.
+        /// How long it lives, in minutes from [`Mail::created_at`].
         valid_minutes: i64,
     },
     /// Brings the code that lets a user choose a new password.
     PasswordReset {
         /// The code.
         code: C,
-        /// How long it lives.
+        /// How long it lives, in minutes from [`Mail::created_at`].
         valid_minutes: i64,
     },
     /// Tells that the password was changed.
@@ -53,7 +53,7 @@ pub enum Notification<C> {
         job_title: String,
         /// The company that offers it.
         company_name: String,
-        /// The status, as on the wire.
+        /// The status, by its text ([`ApplicationStatus::as_str`]).
         status: String,
     },
     /// Tells a user that a subscription has come to its end.
@@ -258,16 +258,18 @@ pub struct Mail {
 
 /// Why a mail was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
 pub enum MailError {
-    /// The server will never take it.
+    /// The server will never take it: it is given up at once.
     #[error("refused: {0}")]
     Refused(String),
-    /// It may be taken later.
+    /// It may be taken later: it is tried again, as the [`DeliveryPolicy`] says.
     #[error("not sent: {0}")]
     Unavailable(String),
 }
 
-/// Sends mail.
+/// Sends mail. A mail may come twice, when the program ended between its sending and [`Deliveries::settle`]; give both
+/// the same `Message-ID`, made of [`Mail::id`].
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait Mailer: Send + Sync {
@@ -278,7 +280,7 @@ pub trait Mailer: Send + Sync {
 /// How deliveries are attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeliveryPolicy {
-    /// After so many attempts a notification is given up.
+    /// The number of attempts after which a notification is given up.
     pub max_attempts: u16,
     /// The pause after the first failure; each further one is three times as long.
     pub first_pause: TimeDelta,
@@ -327,7 +329,8 @@ impl Deliveries {
         Self { store, vault, clock, policy }
     }
 
-    /// Claims up to `limit` due mails. One whose content can't be opened is settled as a failure here.
+    /// Claims up to `limit` due mails, oldest first, and holds them for [`DeliveryPolicy::lease`]: settle them before
+    /// that is over, or they are claimed again. One whose content can't be opened is settled as a failure here.
     pub fn claim(&self, limit: u32) -> Result<Vec<Mail>> {
         let now = self.clock.now();
         let queued = self.store.write(|uow| Ok(uow.outbox().claim(limit, now, now + self.policy.lease)?))?;
@@ -351,7 +354,8 @@ impl Deliveries {
         Code::parse(&code).ok_or_else(|| crate::Error::Internal("a sealed code is no code".into()))
     }
 
-    /// Records what became of claimed mails, by id and attempt.
+    /// Records what became of claimed mails, by id and attempt ([`Mail::id`], [`Mail::attempt`]): sent, given up, or to
+    /// be tried again later.
     pub fn settle(&self, outcomes: &[(NotificationId, u16, Result<(), MailError>)]) -> Result<()> {
         let now = self.clock.now();
         let sent: Vec<_> = outcomes.iter().filter(|(_, _, outcome)| outcome.is_ok()).map(|(id, ..)| *id).collect();

@@ -7,8 +7,8 @@ use crate::{Clock, RepositoryError, Result, Store};
 /// When periodic tasks last ran, on whichever node.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait ScheduleRepository {
-    /// Claims the run of `task` that is due at `now`, and sets the next one `every` later. False: another node has it, or it
-    /// is not due. A task that never ran is due.
+    /// Claims the run of `task` that is due at `now`, and sets the next one `every` later. False: another node has it,
+    /// or it is not due. A task that never ran is due.
     fn claim(&mut self, task: &str, now: DateTime<Utc>, every: TimeDelta) -> Result<bool, RepositoryError>;
 }
 
@@ -25,7 +25,7 @@ impl Schedule {
         Self { store, clock }
     }
 
-    /// Whether this node is to run `task` now.
+    /// Whether this node is to run `task` now; if so, no other is until `every` has passed.
     pub fn claim(&self, task: &str, every: TimeDelta) -> Result<bool> {
         let now = self.clock.now();
         self.store.write(|uow| Ok(uow.schedule().claim(task, now, every)?))

@@ -3,7 +3,7 @@ use jobportal_domain::{Code, EmailAddress, Password, PasswordHash, PhoneNumber, 
 
 use crate::Result;
 
-/// Hashes passwords. Slow by intent: call it outside a transaction.
+/// Hashes passwords with a function made for it (bcrypt, Argon2). Slow by intent: it is called outside transactions.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait PasswordHasher: Send + Sync {
     /// Hashes a new password.
@@ -36,7 +36,7 @@ pub struct AccessClaims {
 /// Makes and reads signed access tokens.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait AccessTokens: Send + Sync {
-    /// Signs `claims`.
+    /// Signs `claims`; the token is of any form that [`Self::verify`] reads.
     fn issue(&self, claims: &AccessClaims) -> Result<String>;
     /// Reads a token; `None` for one that is forged, malformed or past its end at `now`.
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<AccessClaims>;

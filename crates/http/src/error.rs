@@ -77,9 +77,10 @@ impl ResponseError for ApiError {
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UseCase(Error::LimitReached { .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::UseCase(Error::Internal(_)) | Self::NotRun(Rejected::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UseCase(Error::Unavailable(_)) | Self::NotRun(Rejected::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Documented { status, .. } => *status,
+            // A kind that was given no status is a defect.
+            Self::UseCase(_) | Self::NotRun(Rejected::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

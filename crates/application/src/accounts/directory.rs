@@ -4,8 +4,8 @@ use super::{AccountSummary, Accounts, Contact, Directory};
 use crate::{Actor, Error, Page, PageRequest, Result, UnitOfWork};
 
 impl Accounts {
-    /// Lists all accounts with their profiles. Under [`Directory::Restricted`] contacts are shown only to those who may know
-    /// them.
+    /// Lists all accounts with their profiles. Under [`Directory::Restricted`] contacts are shown only to those who may
+    /// know them.
     pub fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<AccountSummary>> {
         self.store.read(|uow| {
             let mut page = uow.users().list(page)?.or_invalid()?;
@@ -15,7 +15,7 @@ impl Accounts {
         })
     }
 
-    /// The account of the one who asks, with its profile.
+    /// The account of the one who asks, with its profile; [`Error::NotFound`] once it is gone.
     pub fn own(&self, actor: &Actor) -> Result<AccountSummary> {
         self.store.read(|uow| uow.users().summary(actor.user_id)?.ok_or(Error::NotFound("User not found.")))
     }

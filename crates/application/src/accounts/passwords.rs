@@ -31,8 +31,10 @@ pub struct ResetPassword {
 }
 
 impl Accounts {
-    /// Changes the password of the one who asks, and ends their other sessions; returns the ids of those. Hashes: keep it off
-    /// the database lane.
+    /// Changes the password of the one who asks, and ends their other sessions; returns the ids of those, for
+    /// [`SessionDenylist::deny`](crate::SessionDenylist::deny). Slow: it hashes.
+    ///
+    /// Fails with [`Error::Invalid`] under `old_password` or `password`, all broken rules at once.
     pub fn change_password(&self, actor: &Actor, request: &ChangePassword) -> Result<Vec<String>> {
         let user = self.store.read(|uow| Ok(uow.users().find(actor.user_id)?))?;
         let Some(user) = user else { return Err(Error::Unauthenticated("User not found.")) };
@@ -56,7 +58,8 @@ impl Accounts {
         })
     }
 
-    /// Sends a code that allows a new password to be set. Does the same, outwardly, for every address.
+    /// Sends a code that allows a new password to be set. Does the same, outwardly, for every address, so that it tells
+    /// nobody who has an account.
     pub fn request_password_reset(&self, email: &EmailAddress) -> Result<()> {
         let code = self.random.code()?;
         self.store.write(|uow| match uow.users().find_by_email(email)? {
@@ -65,8 +68,12 @@ impl Accounts {
         })
     }
 
-    /// Sets a new password with the code that was sent, ends all sessions and returns their ids. The code proves the address
-    /// too. Hashes, but only for a right code: keep it off the database lane.
+    /// Sets a new password with the code that was sent, ends all sessions and returns their ids, for
+    /// [`SessionDenylist::deny`](crate::SessionDenylist::deny). The code proves the address too. Slow for a right code:
+    /// it hashes.
+    ///
+    /// Fails with [`Error::Invalid`]: under `password`, or under both `email` and `code` for whatever is wrong with one
+    /// of them.
     pub fn reset_password(&self, request: &ResetPassword) -> Result<Vec<String>> {
         let email = EmailAddress::parse(&request.email).ok();
         let code = Code::parse(&request.code);

@@ -39,7 +39,8 @@ pub struct TokenPair {
 }
 
 impl Accounts {
-    /// Signs a user in. Hashes: keep it off the database lane.
+    /// Signs a user in. Slow: it hashes, and as long for an account that is not there. A wrong password is no error,
+    /// but [`SignedIn::Refused`].
     pub fn sign_in(&self, request: &SignIn) -> Result<SignedIn> {
         let user = self.store.read(|uow| {
             Ok(if request.identifier.contains('@') {
@@ -79,7 +80,8 @@ impl Accounts {
         Ok(if granted { SignedIn::Granted(pair) } else { SignedIn::Refused })
     }
 
-    /// Exchanges a refresh token for a new pair; the old one is dead from then on.
+    /// Exchanges a refresh token for a new pair; the old one is dead from then on. Fails with
+    /// [`Error::Unauthenticated`] for a token that is spent, past its end or none.
     pub fn refresh(&self, refresh_token: &str) -> Result<TokenPair> {
         const REFUSED: Error = Error::Unauthenticated("Token is invalid or expired.");
         let digest = self.vault.digest(REFRESH_TOKEN, refresh_token);
@@ -95,8 +97,9 @@ impl Accounts {
         })
     }
 
-    /// Ends the session that the refresh token belongs to, and the one that is asking. Returns the ids of sessions whose
-    /// access tokens must no longer be accepted. A refresh token that is spent, or another's, ends nothing of its own.
+    /// Ends the session that the refresh token belongs to, and the one that is asking. Returns the ids of sessions
+    /// whose access tokens must no longer be accepted, for [`SessionDenylist::deny`](crate::SessionDenylist::deny). A
+    /// refresh token that is spent, or another's, ends nothing of its own.
     pub fn sign_out(&self, actor: &Actor, refresh_token: &str) -> Result<Vec<String>> {
         let digest = self.vault.digest(REFRESH_TOKEN, refresh_token);
         self.store.write(|uow| {
