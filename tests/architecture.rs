@@ -162,3 +162,20 @@ fn both_databases_have_the_same_migrations() {
         }
     }
 }
+
+#[test]
+fn the_front_page_of_a_crate_for_embedders_lists_every_public_item() {
+    for name in ["domain", "application"] {
+        let lib = std::fs::read_to_string(root().join("crates").join(name).join("src/lib.rs")).unwrap();
+        let (page, code): (Vec<&str>, Vec<&str>) = lib.lines().partition(|line| line.starts_with("//!"));
+        let (page, code) = (page.concat(), code.concat());
+        let exports =
+            code.split("pub use ").skip(1).map(|rest| rest.split(';').next().unwrap().split_once("::").unwrap().1);
+        for item in exports.flat_map(|items| items.split(|c: char| !c.is_alphanumeric() && c != '_')) {
+            assert!(
+                item.is_empty() || page.contains(&format!("{item}`]")),
+                "{name}: {item} is in no row of the front page"
+            );
+        }
+    }
+}

@@ -1,4 +1,27 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Everything by topic
+//!
+//! | Topic | Use cases | What goes in and comes out | Ports |
+//! |---|---|---|---|
+//! | Accounts | [`Accounts`], [`AccountSettings`] | [`Register`], [`Registered`], [`SignIn`], [`SignedIn`], [`TokenPair`], [`ChangePassword`], [`ResetPassword`], [`AccountSummary`], [`AccountDetails`], [`Contact`], [`Directory`] | [`UserRepository`] with [`NewUser`], [`CodeRepository`], [`SessionRepository`], [`SessionDenylist`] |
+//! | Candidates | [`Candidates`] | [`CandidateAccount`], [`RevisePersonal`], [`ReviseProfessional`], [`Saved`] | [`CandidateRepository`] |
+//! | Employers | [`Employers`] | [`ReviseEmployer`], [`Saved`] | [`EmployerRepository`] |
+//! | Jobs | [`Jobs`] | [`JobFilter`], [`JobDetails`] | [`JobRepository`] with [`OwnedJob`] |
+//! | Applications | [`Applications`] | [`ApplyForJob`], [`Submission`], [`ApplicationDetails`], [`JobApplications`], [`ReceivedApplication`], [`JobWithEmployer`] | [`ApplicationRepository`] with [`NewApplication`], [`OwnedApplication`], [`ApplicationParties`] |
+//! | Plans | [`Subscriptions`] | [`PlanUsage`] | [`PlanRepository`], [`SubscriptionRepository`], [`UsageRepository`] |
+//! | Documents | [`Documents`] | [`NewDocument`], [`DocumentChange`] | [`DocumentRepository`], [`FileStore`] with [`FileError`] |
+//! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`OutboxEntry`], [`DeliveryStatus`], [`Requeue`] | [`Mailer`] with [`MailError`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`FailedDelivery`], [`SealedCode`] |
+//! | Limits | | [`Allowance`], [`RateDecision`] | [`RateLimiter`] with [`RatePolicy`] |
+//! | Periodic tasks | [`Schedule`] | | [`ScheduleRepository`] |
+//! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
+//! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`Vault`], [`Clock`] with [`SystemClock`] |
+//! | Lists | | [`PageRequest`], [`Page`] | |
+//! | Who asks | | [`Actor`] | |
+//! | Failures | | [`enum@Error`], [`Result`], [`BoxError`] | [`RepositoryError`], [`Constraint`] |
+//! | Made-up data | | [`SeedUser`], [`SeedCandidate`], [`SeedEmployer`], [`SeedJob`], [`SeedApplication`] | [`BulkRepository`] |
+//!
+//! The modules `mocks` and `samples` are there under the feature `mocks`.
 
 mod accounts;
 mod actor;
