@@ -33,6 +33,15 @@ impl PageRequest {
 }
 
 /// A part of a list, and how long the whole is.
+///
+/// ```
+/// use jobportal_application::{Page, PageRequest};
+///
+/// let second = PageRequest::new(2, 10).unwrap();
+/// assert_eq!(second.offset(), 10);
+/// let page = Page::new(vec!["the eleventh"], 11, second);
+/// assert!(!page.has_next());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     /// The items of this page.

@@ -41,8 +41,8 @@ pub trait UnitOfWork {
 pub enum Access {
     /// Reads only, one consistent state; may be tried again on a fresh connection if the first one is broken.
     Read,
-    /// One statement that reads: it is one consistent state by itself, and needs no transaction and none of its round trips.
-    /// May be tried again like [`Access::Read`].
+    /// One statement that reads: it is one consistent state by itself, and needs no transaction and none of its round
+    /// trips. May be tried again like [`Access::Read`].
     Statement,
     /// Reads and writes; committed when the work returns `Ok`, undone otherwise.
     Write,
@@ -51,11 +51,14 @@ pub enum Access {
 /// What is done in a transaction. May be called a second time unless it is for [`Access::Write`].
 pub type Work<'a> = dyn FnMut(&mut dyn UnitOfWork) -> Result<()> + 'a;
 
-/// Runs work in transactions.
+/// Runs work in transactions. The front page of the crate has an implementation in outline; callers use `read`,
+/// `read_one` and `write` of `dyn Store`, which return what the work returns.
 pub trait Store: Send + Sync {
-    /// Runs `work` on one connection in one transaction.
+    /// Runs `work` on one connection in one transaction, as `access` says. Returns the error of the work as it is,
+    /// after undoing what it wrote; a [`RepositoryError`] of the transaction itself becomes an
+    /// [`Error`](enum@crate::Error) by `From`.
     fn run(&self, access: Access, work: &mut Work<'_>) -> Result<()>;
-    /// Whether the database answers.
+    /// Whether the database answers now; for a health check.
     fn ping(&self) -> Result<(), RepositoryError>;
 }
 

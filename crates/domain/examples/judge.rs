@@ -1,8 +1,8 @@
 //! Judges what a user typed by the rules of the portal: a password, a phone number, a one-time code, a daily quota.
 //!
 //! ```console
-//! $ cargo run --example judge
-//! $ cargo run --example judge -- 01711111111 "correct horse"
+//! $ cargo run -p jobportal-domain --example judge
+//! $ cargo run -p jobportal-domain --example judge -- 01711111111 "correct horse"
 //! ```
 
 use std::env;
