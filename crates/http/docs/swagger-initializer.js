@@ -24,10 +24,17 @@ function filterOperations(taggedOperations, phrase) {
     .filter((group) => group.get("operations").size > 0);
 }
 
+// What is there for old clients alone comes last in its group.
+function compareOperations(one, other) {
+  const isDeprecated = (operation) => Number(operation.getIn(["operation", "deprecated"], false));
+  return isDeprecated(one) - isDeprecated(other);
+}
+
 // The guide stands above the operations, and is long.
 function linkOperations() {
   document.querySelector("#swagger-ui .scheme-container").id = "operations";
   document.querySelector("nav").hidden = false;
+  document.querySelector(".operation-filter-input").placeholder = "Filter by path, summary or group";
 }
 
 const ui = SwaggerUIBundle({
@@ -39,6 +46,7 @@ const ui = SwaggerUIBundle({
   displayRequestDuration: true,
   filter: true,
   onComplete: linkOperations,
+  operationsSorter: compareOperations,
   persistAuthorization: false,
   plugins: [{ fn: { opsFilter: filterOperations } }],
   responseInterceptor: followSession,
