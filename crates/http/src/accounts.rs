@@ -5,9 +5,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::{
     AccountDetails, AccountSummary, ChangePassword, Contact, Register, ResetPassword, SignIn, SignedIn, TokenPair,
 };
-use jobportal_domain::{EmailAddress, Violations};
+use jobportal_domain::{EmailAddress, UserType, Violations};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::body::{Body, Request};
@@ -17,19 +18,42 @@ use crate::error::ApiError;
 use crate::extract::Caller;
 use crate::input::Input;
 use crate::limits::{self, by_account, by_address, by_user};
-use crate::page::{Neighbours, Paging};
-use crate::wire;
+use crate::openapi::{Operation, one_of, schema_of};
+use crate::page::{Neighbours, Paging, page_headers};
+use crate::wire::{self, StatusBody, TextOrNumber};
 
 type Answer = Result<HttpResponse, ApiError>;
 
+const TAG: &str = "Accounts";
+
 const CODE_SENT: &str = "OTP has been generated";
 
-#[derive(Default, Deserialize)]
+/// The kinds of account that anyone may register.
+struct OpenUserType;
+
+/// All kinds of account.
+struct AnyUserType;
+
+schema_of! {
+    OpenUserType as "OpenUserType" =>
+        one_of(UserType::ALL.iter().filter(|kind| kind.is_open_to_registration()).map(|kind| kind.as_str()));
+    AnyUserType as "UserType" => one_of(UserType::ALL.iter().map(|kind| kind.as_str()));
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = Register)]
 pub(crate) struct RegisterRequest {
+    #[schema(value_type = String, required, format = "email", max_length = 254, example = "carl@example.com")]
     email: Input<String>,
-    contract_number: Input<String>,
+    /// A phone number of 11 digits. `+880` and `880` before them are taken off.
+    #[schema(value_type = TextOrNumber, required, example = "01722222222")]
+    contract_number: Input<TextOrNumber>,
+    #[schema(value_type = OpenUserType, required)]
     user_type: Input<String>,
+    /// At least 8 characters and at most 72 bytes; none of the 30,000 most common passwords, not all digits, and not similar to the
+    /// address or the number.
+    #[schema(value_type = String, required, format = Password, min_length = 8, max_length = 72, example = "battery staple")]
     password: Input<String>,
 }
 
@@ -42,26 +66,42 @@ pub(crate) async fn register(app: Data<App>, request: HttpRequest, body: Body<Re
     let RegisterRequest { email, contract_number, user_type, password } = body.value;
     let command = Register {
         email: email.required("email", &mut violations),
-        phone_number: contract_number.required("phone_number", &mut violations),
+        phone_number: contract_number.text().required("phone_number", &mut violations),
         user_type: user_type.required("user_type", &mut violations),
         password: password.required("password", &mut violations),
         violations,
     };
     let registered = app.run_hashing(move |app| app.accounts.register(command)).await?;
-    let mut answer = json!({ "status": CODE_SENT });
-    if app.settings.expose_otp
-        && let Some(keys) = answer.as_object_mut()
-    {
-        keys.insert("otp".to_owned(), registered.code.expose().into());
-    }
-    Ok(HttpResponse::Created().json(answer))
+    let otp = app.settings.expose_otp.then(|| registered.code.expose().to_owned());
+    Ok(HttpResponse::Created().json(RegisteredBody { status: CODE_SENT, otp }))
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn register_doc() -> Operation {
+    Operation::new(TAG, "accounts_register", "Register an account")
+        .about("A one-time code goes to the e-mail address; with it, `accounts_verify` opens the account.")
+        .created::<RegisteredBody>("The account is there, and waits for the proof of its address.")
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Registered)]
+struct RegisteredBody {
+    #[schema(example = "OTP has been generated")]
+    status: &'static str,
+    /// The code itself, on a developer's portal alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "123456")]
+    otp: Option<String>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = VerifyEmail)]
 pub(crate) struct VerifyRequest {
+    #[schema(value_type = String, required, example = "carl@example.com")]
     email: Input<String>,
-    otp: Input<String>,
+    /// The six digits of the mail.
+    #[schema(value_type = TextOrNumber, required, example = "123456")]
+    otp: Input<TextOrNumber>,
 }
 
 impl Request for VerifyRequest {}
@@ -70,17 +110,25 @@ impl Request for VerifyRequest {}
 pub(crate) async fn verify(app: Data<App>, request: HttpRequest, body: Body<VerifyRequest>) -> Answer {
     let mut violations = Violations::default();
     let email = body.value.email.required("email", &mut violations);
-    let otp = body.value.otp.required("otp", &mut violations);
+    let otp = body.value.otp.text().required("otp", &mut violations);
     let (Some(email), Some(otp)) = (email, otp) else { return Err(violations.into()) };
     by_address(&app, &request, &limits::CODE).await?;
     by_account(&app, &email, &limits::CODE_ACCOUNT).await?;
     app.run(move |app| app.accounts.verify_email(&email, &otp)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "status": "Registration successful" })))
+    Ok(HttpResponse::Ok().json(StatusBody { status: "Registration successful" }))
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn verify_doc() -> Operation {
+    Operation::new(TAG, "accounts_verify", "Prove the e-mail address with the one-time code")
+        .about("A code lives 10 minutes, allows five tries and works once. Every failure has the same answer, so that it tells nothing.")
+        .ok::<StatusBody>("The account can sign in, and has a profile.")
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = EmailOnly)]
 pub(crate) struct EmailRequest {
+    #[schema(value_type = String, required, format = "email", max_length = 254, example = "carl@example.com")]
     email: Input<String>,
 }
 
@@ -100,22 +148,40 @@ async fn code_receiver(app: &App, request: &HttpRequest, body: EmailRequest) -> 
 pub(crate) async fn resend_code(app: Data<App>, request: HttpRequest, body: Body<EmailRequest>) -> Answer {
     let email = code_receiver(&app, &request, body.value).await?;
     app.run(move |app| app.accounts.resend_code(&email)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "status": CODE_SENT })))
+    Ok(HttpResponse::Ok().json(StatusBody { status: CODE_SENT }))
+}
+
+pub(crate) fn resend_code_doc() -> Operation {
+    Operation::new(TAG, "accounts_resend_code", "Ask for another code to prove the e-mail address")
+        .about("The answer is the same whether or not there is such an account. An account gets at most five codes an hour.")
+        .ok::<StatusBody>("If there is such an account and its address is not proven yet, a code is on its way.")
 }
 
 /// `POST /account/password-reset/`
 pub(crate) async fn request_password_reset(app: Data<App>, request: HttpRequest, body: Body<EmailRequest>) -> Answer {
     let email = code_receiver(&app, &request, body.value).await?;
     app.run(move |app| app.accounts.request_password_reset(&email)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "status": CODE_SENT })))
+    Ok(HttpResponse::Ok().json(StatusBody { status: CODE_SENT }))
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn request_password_reset_doc() -> Operation {
+    Operation::new(TAG, "accounts_request_password_reset", "Ask for a code to set a new password")
+        .about("The answer is the same whether or not there is such an account.")
+        .ok::<StatusBody>("If there is such an account, a code is on its way.")
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = ResetPassword)]
 pub(crate) struct ResetPasswordRequest {
+    #[schema(value_type = String, required, example = "carl@example.com")]
     email: Input<String>,
-    otp: Input<String>,
+    /// The six digits of the mail.
+    #[schema(value_type = TextOrNumber, required, example = "123456")]
+    otp: Input<TextOrNumber>,
+    #[schema(value_type = String, required, format = Password, min_length = 8, max_length = 72, example = "another staple")]
     password: Input<String>,
+    #[schema(value_type = String, required, format = Password, example = "another staple")]
     confirm_password: Input<String>,
 }
 
@@ -125,7 +191,7 @@ impl Request for ResetPasswordRequest {}
 pub(crate) async fn reset_password(app: Data<App>, request: HttpRequest, body: Body<ResetPasswordRequest>) -> Answer {
     let mut violations = Violations::default();
     let email = body.value.email.required("email", &mut violations);
-    let code = body.value.otp.required("otp", &mut violations);
+    let code = body.value.otp.text().required("otp", &mut violations);
     let password = body.value.password.required("password", &mut violations);
     let confirm_password = body.value.confirm_password.required("confirm_password", &mut violations);
     let (Some(email), Some(code), Some(password), Some(confirm_password)) = (email, code, password, confirm_password)
@@ -138,16 +204,33 @@ pub(crate) async fn reset_password(app: Data<App>, request: HttpRequest, body: B
     let portal = app.clone();
     let reset = async move { portal.run_hashing(move |app| app.accounts.reset_password(&command)).await };
     app.end_sessions(reset).await?;
-    Ok(HttpResponse::Ok().json(json!({ "detail": PASSWORD_CHANGED })))
+    Ok(HttpResponse::Ok().json(PASSWORD_CHANGED))
 }
 
-const PASSWORD_CHANGED: &str = "Password Change Successfully";
+pub(crate) fn reset_password_doc() -> Operation {
+    Operation::new(TAG, "accounts_reset_password", "Set a new password with the code")
+        .about("All sessions of the account end.")
+        .ok::<DetailBody>("The new password holds.")
+}
 
-#[derive(Default, Deserialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Detail)]
+struct DetailBody {
+    #[schema(example = "Password Change Successfully")]
+    detail: &'static str,
+}
+
+const PASSWORD_CHANGED: DetailBody = DetailBody { detail: "Password Change Successfully" };
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = ChangePassword)]
 pub(crate) struct ChangePasswordRequest {
+    #[schema(value_type = String, required, format = Password, example = "battery staple")]
     old_password: Input<String>,
+    #[schema(value_type = String, required, format = Password, min_length = 8, max_length = 72, example = "another staple")]
     password: Input<String>,
+    #[schema(value_type = String, required, format = Password, example = "another staple")]
     confirm_password: Input<String>,
 }
 
@@ -174,21 +257,34 @@ pub(crate) async fn change_password(
     let portal = app.clone();
     let change = async move { portal.run_hashing(move |app| app.accounts.change_password(&actor, &command)).await };
     app.end_sessions(change).await?;
-    Ok(HttpResponse::Ok().json(json!({ "detail": PASSWORD_CHANGED })))
+    Ok(HttpResponse::Ok().json(PASSWORD_CHANGED))
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn change_password_doc() -> Operation {
+    Operation::new(TAG, "accounts_change_password", "Change the own password")
+        .about("All other sessions of the account end.")
+        .ok::<DetailBody>("The new password holds.")
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = Login)]
 pub(crate) struct LoginRequest {
-    email_or_phone: Input<String>,
+    /// The e-mail address or the phone number.
+    #[schema(value_type = TextOrNumber, required, example = "carl@example.com")]
+    email_or_phone: Input<TextOrNumber>,
+    #[schema(value_type = String, required, format = Password, example = "battery staple")]
     password: Input<String>,
 }
 
 impl Request for LoginRequest {}
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tokens)]
 struct TokensBody {
+    /// Goes into the header `Authorization: Bearer …`; good for 30 minutes.
     access_token: String,
+    /// Good for one new pair, within 14 days.
     refresh_token: String,
 }
 
@@ -206,7 +302,7 @@ fn tokens(pair: TokenPair) -> HttpResponse {
 /// `POST /account/login/`
 pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<LoginRequest>) -> Answer {
     let mut violations = Violations::default();
-    let identifier = body.value.email_or_phone.required("email_or_phone", &mut violations);
+    let identifier = body.value.email_or_phone.text().required("email_or_phone", &mut violations);
     let password = body.value.password.required("password", &mut violations);
     let (Some(identifier), Some(password)) = (identifier, password) else { return Err(violations.into()) };
     by_address(&app, &request, &limits::SIGN_IN).await?;
@@ -229,9 +325,26 @@ fn refused(error: &str, detail: &'static str) -> ApiError {
     ApiError::Documented { status: StatusCode::BAD_REQUEST, body: json!({ "error": error }), detail }
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn login_doc() -> Operation {
+    Operation::new(TAG, "accounts_login", "Sign in")
+        .ok::<TokensBody>("A session begins.")
+        .answers::<RefusedBody>(StatusCode::BAD_REQUEST, "No account fits, or it is not verified; or a field is wrong.")
+}
+
+/// A refusal that has a key of its own.
+#[derive(ToSchema)]
+#[schema(as = Refused)]
+#[expect(dead_code, reason = "error.rs writes it")]
+pub(crate) struct RefusedBody {
+    error: String,
+    detail: String,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = RefreshToken)]
 pub(crate) struct RefreshTokenRequest {
+    #[schema(value_type = String, required)]
     refresh_token: Input<String>,
 }
 
@@ -252,6 +365,13 @@ pub(crate) async fn refresh(app: Data<App>, request: HttpRequest, body: Body<Ref
     Ok(tokens(pair))
 }
 
+pub(crate) fn refresh_doc() -> Operation {
+    Operation::new(TAG, "accounts_refresh", "Exchange a refresh token for a new pair of tokens")
+        .about("The old refresh token is dead afterwards.")
+        .ok::<TokensBody>("The session goes on.")
+        .refuses(StatusCode::UNAUTHORIZED)
+}
+
 /// `POST /account/logout/`
 pub(crate) async fn logout(app: Data<App>, Caller(actor): Caller, body: Body<RefreshTokenRequest>) -> Answer {
     let token = body.value.token()?;
@@ -261,12 +381,25 @@ pub(crate) async fn logout(app: Data<App>, Caller(actor): Caller, body: Body<Ref
     Ok(HttpResponse::NoContent().finish())
 }
 
+pub(crate) fn logout_doc() -> Operation {
+    Operation::new(TAG, "accounts_logout", "End the session")
+        .no_content("The session has ended, access token included.")
+}
+
 /// How to reach a user, as the API writes it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Contact)]
 pub(crate) struct ContactBody {
+    /// The id of the account.
+    #[schema(example = 7)]
     id: i64,
+    /// `null` where the caller may not see it.
+    #[schema(example = "carl@example.com")]
     email: Option<String>,
+    /// `null` where the caller may not see it.
+    #[schema(example = "01722222222")]
     contract_number: Option<String>,
+    #[schema(value_type = AnyUserType)]
     user_type: &'static str,
 }
 
@@ -281,8 +414,9 @@ impl From<Contact> for ContactBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = ProfileOfUser)]
 enum DetailsBody {
     Candidate(Box<CandidateBody>),
     Employer(EmployerBody),
@@ -298,7 +432,8 @@ impl DetailsBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
 struct UserBody {
     #[serde(flatten)]
     contact: ContactBody,
@@ -311,8 +446,11 @@ impl From<AccountSummary> for UserBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Users)]
 struct UsersBody {
+    /// How many items all pages have.
+    #[schema(example = 1)]
     count: u64,
     next: Option<String>,
     previous: Option<String>,
@@ -329,18 +467,34 @@ pub(crate) async fn list(
     let page = app.run(move |app| app.accounts.list(&actor, page)).await?;
     let Neighbours { next, previous } = Neighbours::of(&request, &page);
     let count = page.total;
+    let mut response = page_headers(&request, &page);
     let results = page.map(UserBody::from).items;
-    Ok(HttpResponse::Ok().json(UsersBody { count, next, previous, results }))
+    Ok(response.json(UsersBody { count, next, previous, results }))
 }
 
-#[derive(Serialize)]
+pub(crate) fn list_doc() -> Operation {
+    Operation::new(TAG, "accounts_list", "List all users with their profiles")
+        .about("A portal may show the address and the number to admins, the user, and employers they applied to alone; to others they are `null`.")
+        .ok::<UsersBody>("A page of users.")
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnAccount)]
 struct OwnBody {
     #[serde(flatten)]
     contact: ContactBody,
+    /// There for candidates.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     candidate: Option<CandidateBody>,
+    /// There for employers.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     employer: Option<EmployerBody>,
+}
+
+pub(crate) fn own_doc() -> Operation {
+    Operation::new(TAG, "accounts_own", "Read the own account with its profile").ok_data::<OwnBody>("The account.")
 }
 
 /// `GET /account/login-user-info/`

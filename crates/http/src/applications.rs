@@ -10,6 +10,7 @@ use jobportal_domain::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::body::{Body, Request};
 use crate::candidates::CandidateBody;
@@ -18,21 +19,36 @@ use crate::error::ApiError;
 use crate::extract::{Candidate, Employer, PathId};
 use crate::input::Input;
 use crate::jobs::{JobBody, JobWithEmployerBody};
+use crate::openapi::{Operation, one_of, schema_of};
 use crate::page::{Paging, page_headers};
-use crate::wire::{self, DocumentPath, Timestamp};
+use crate::wire::{self, DocumentPath, IdInput, StatusBody, TextOrNumber, Timestamp};
 use crate::{App, limits};
 
 type Answer = Result<HttpResponse, ApiError>;
 
+const TAG: &str = "Applications";
+
+/// An [`ApplicationStatus`] on the wire.
+struct StatusText;
+
+schema_of! {
+    StatusText as "ApplicationStatus" => one_of(ApplicationStatus::ALL.iter().map(|value| value.as_str()));
+}
+
 /// An application, as the API writes it, without what it refers to.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ApplicationFields {
+    #[schema(example = 31)]
     id: i64,
     application_date: Timestamp,
+    #[schema(value_type = StatusText)]
     status: &'static str,
+    #[schema(example = "I have built three job portals.")]
     cover_letter: Option<String>,
     resume: Option<DocumentPath>,
+    #[schema(example = "75000.00")]
     expected_salary: Option<String>,
+    #[schema(example = "30 days")]
     notice_period: Option<String>,
 }
 
@@ -52,11 +68,16 @@ impl From<JobApplication> for ApplicationFields {
 }
 
 /// An application that names job and candidate by id.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Application)]
 struct ApplicationBody {
     #[serde(flatten)]
     fields: ApplicationFields,
+    /// The id of the job.
+    #[schema(example = 12)]
     job: i64,
+    /// The id of the candidate's profile.
+    #[schema(example = 4)]
     candidate: i64,
 }
 
@@ -67,26 +88,48 @@ impl From<JobApplication> for ApplicationBody {
 }
 
 /// An application with its job and its candidate.
-#[derive(Serialize)]
-struct ReceivedBody<J> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReceivedApplication)]
+struct ReceivedBody {
     #[serde(flatten)]
     fields: ApplicationFields,
-    job: J,
+    job: JobBody,
     candidate: CandidateBody,
 }
 
-fn received(received: ReceivedApplication, job: &Job) -> ReceivedBody<JobBody> {
+/// An application with its job, the employer and the candidate.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApplicationDetails)]
+struct DetailsBody {
+    #[serde(flatten)]
+    fields: ApplicationFields,
+    job: JobWithEmployerBody,
+    candidate: CandidateBody,
+}
+
+fn received(received: ReceivedApplication, job: &Job) -> ReceivedBody {
     ReceivedBody { fields: received.application.into(), job: job.clone().into(), candidate: received.candidate.into() }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = Apply)]
 pub(crate) struct ApplyRequest {
+    /// The id of the caller's account, if given.
+    #[schema(value_type = Option<IdInput>)]
     user: Input<i64>,
+    /// The id in the path, if given.
+    #[schema(value_type = Option<IdInput>)]
     job: Input<i64>,
+    /// The id of the caller's profile, if given.
+    #[schema(value_type = Option<IdInput>)]
     candidate: Input<i64>,
+    #[schema(value_type = Option<String>, max_length = 10_000, example = "I have built three job portals.")]
     cover_letter: Input<String>,
-    expected_salary: Input<String>,
+    /// A decimal number with at most two places.
+    #[schema(value_type = Option<TextOrNumber>, example = "75000.00")]
+    expected_salary: Input<TextOrNumber>,
+    #[schema(value_type = Option<String>, max_length = 100, example = "30 days")]
     notice_period: Input<String>,
 }
 
@@ -109,7 +152,7 @@ pub(crate) async fn submit(
     let candidate = candidate.optional("candidate", &mut violations);
     let form = ApplicationForm {
         cover_letter: cover_letter.change_text("cover_letter", &mut violations).apply(None),
-        expected_salary: expected_salary.change("expected_salary", &mut violations, Money::parse).apply(None),
+        expected_salary: expected_salary.text().change("expected_salary", &mut violations, Money::parse).apply(None),
         notice_period: notice_period.change_text("notice_period", &mut violations).apply(None),
     };
     let resume = upload(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
@@ -132,13 +175,27 @@ pub(crate) async fn submit(
             limits::tell(&request, allowance);
             HttpResponse::Created().json(ApplicationBody::from(*application))
         }
-        Submission::AlreadyApplied => HttpResponse::Ok().json(json!({ "status": "Already Applied" })),
+        Submission::AlreadyApplied => HttpResponse::Ok().json(StatusBody { status: "Already Applied" }),
     })
 }
 
-#[derive(Serialize)]
+pub(crate) fn submit_doc() -> Operation {
+    Operation::new(TAG, "applications_submit", "Apply for a job")
+        .about(
+            "Once per job, while it is open, and within the day's quota of the candidate's plan (days are UTC). A résumé is PDF, DOCX \
+             or ODT of at most 5 MiB.",
+        )
+        .created::<ApplicationBody>("The application is sent.")
+        .ok::<StatusBody>("The candidate has applied to this job before; nothing changed.")
+        .refuses(StatusCode::CONFLICT)
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnApplications)]
 struct OwnApplicationsBody {
+    /// How many items all pages have.
     #[serde(rename = "Total_Application")]
+    #[schema(example = 1)]
     total: u64,
     data: Vec<ApplicationBody>,
 }
@@ -154,6 +211,12 @@ pub(crate) async fn own(
     let mut response = page_headers(&request, &page);
     let total = page.total;
     Ok(response.json(OwnApplicationsBody { total, data: page.map(ApplicationBody::from).items }))
+}
+
+pub(crate) fn own_doc() -> Operation {
+    Operation::new(TAG, "applications_own", "List the own applications")
+        .about("Oldest first.")
+        .ok::<OwnApplicationsBody>("A page of applications.")
 }
 
 /// `GET /application/all/{job_id}/`
@@ -177,11 +240,29 @@ pub(crate) async fn of_job(
     Ok(response.json(wire::Data { data }))
 }
 
+pub(crate) fn of_job_doc() -> Operation {
+    Operation::new(TAG, "applications_of_job", "List the applications to an own job")
+        .about("Oldest first.")
+        .ok_data_list::<ReceivedBody>("A page of applications.")
+        .answers::<NoApplicationsBody>(
+            StatusCode::NOT_FOUND,
+            "There is none, or no such job of the caller's, or no such page.",
+        )
+}
+
+#[derive(ToSchema)]
+#[schema(as = NoApplications)]
+#[expect(dead_code, reason = "error.rs writes it")]
+struct NoApplicationsBody {
+    data: Vec<ApplicationBody>,
+    detail: String,
+}
+
 /// `GET /application/status/{id}/`
 pub(crate) async fn details(app: Data<App>, Employer(actor): Employer, PathId(id): PathId) -> Answer {
     let ApplicationDetails { application, job, candidate } =
         app.run(move |app| app.applications.details(&actor, ApplicationId(id))).await?;
-    let data = ReceivedBody {
+    let data = DetailsBody {
         fields: application.into(),
         job: JobWithEmployerBody::new(job.job, job.employer),
         candidate: candidate.into(),
@@ -189,9 +270,17 @@ pub(crate) async fn details(app: Data<App>, Employer(actor): Employer, PathId(id
     Ok(HttpResponse::Ok().json(wire::Data { data }))
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn details_doc() -> Operation {
+    Operation::new(TAG, "applications_details", "Read an application to an own job")
+        .ok_data::<DetailsBody>("The application, with the job and the candidate.")
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = MoveApplication)]
 pub(crate) struct StatusRequest {
+    /// In any letter case.
+    #[schema(value_type = StatusText, required)]
     status: Input<String>,
 }
 
@@ -211,5 +300,18 @@ pub(crate) async fn move_to(
         .required_as("status", &mut violations, |raw| ApplicationStatus::parse_any_case(&raw))
         .ok_or(violations)?;
     app.run(move |app| app.applications.move_to(&actor, ApplicationId(id), status)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "message": "Job Application's Status is updated." })))
+    Ok(HttpResponse::Ok().json(MovedBody { message: "Job Application's Status is updated." }))
+}
+
+pub(crate) fn move_to_doc() -> Operation {
+    Operation::new(TAG, "applications_move", "Move an application to another status")
+        .about("The candidate is told by mail if that changes anything.")
+        .ok::<MovedBody>("It has this status.")
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = MovedApplication)]
+struct MovedBody {
+    #[schema(example = "Job Application's Status is updated.")]
+    message: &'static str,
 }

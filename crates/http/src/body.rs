@@ -11,9 +11,11 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::input::type_name;
+use crate::openapi::{Describe, Operation};
 
 /// The largest JSON body, in bytes.
 pub(crate) const MAX_JSON: usize = 1024 * 1024;
@@ -28,7 +30,7 @@ const MAX_FORM_FIELDS: usize = 1_000;
 const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// A request body that is read into `Self`.
-pub(crate) trait Request: DeserializeOwned {
+pub(crate) trait Request: DeserializeOwned + ToSchema {
     /// Keys that hold a list; in a form, each of their values is an entry.
     const LISTS: &'static [&'static str] = &[];
     /// The key that holds a file in a form.
@@ -87,6 +89,12 @@ impl<T: Request + 'static> FromRequest for Body<T> {
             let value = T::deserialize(Value::Object(keys)).map_err(|e| ApiError::MalformedBody(e.to_string()))?;
             Ok(Self { value, file })
         })
+    }
+}
+
+impl<T: Request> Describe for Body<T> {
+    fn describe(operation: &mut Operation) {
+        operation.reads::<T>(T::FILE);
     }
 }
 

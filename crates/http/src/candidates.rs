@@ -1,3 +1,4 @@
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::NaiveDate;
@@ -7,6 +8,7 @@ use jobportal_domain::{
     ProfessionalDetails, ProfessionalProfile, Section, Text, Violations, WebAddress,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::accounts::ContactBody;
@@ -15,14 +17,19 @@ use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
 use crate::extract::{Caller, Candidate, PathId};
 use crate::input::{Change, Input};
+use crate::openapi::{NON_BLANK, Operation, schema_of, string};
 use crate::page::{Paging, array};
-use crate::wire::DocumentPath;
+use crate::wire::{DocumentPath, IdInput};
 
 type Answer = Result<HttpResponse, ApiError>;
 
+const TAG: &str = "Candidates";
+
 /// The professional part of a profile, as the API writes it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProfessionalProfile)]
 pub(crate) struct ProfessionalBody {
+    #[schema(example = 4)]
     id: i64,
     resume: Option<DocumentPath>,
     education: Vec<String>,
@@ -35,6 +42,8 @@ pub(crate) struct ProfessionalBody {
     club_and_committee: Vec<String>,
     #[serde(rename = "Competitive_exams")]
     competitive_exams: Vec<String>,
+    /// The id of the candidate's profile.
+    #[schema(example = 4)]
     candidate: i64,
 }
 
@@ -59,18 +68,31 @@ impl ProfessionalBody {
 }
 
 /// A candidate's profile, as the API writes it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Candidate)]
 pub(crate) struct CandidateBody {
+    /// The id of the profile.
+    #[schema(example = 4)]
     id: i64,
+    /// The professional part; `null` until it is made.
     profile_details: Option<ProfessionalBody>,
+    #[schema(example = "Carl")]
     first_name: Option<String>,
+    #[schema(example = "Rahman")]
     last_name: Option<String>,
+    #[schema(example = "7 Garden Street, Dhaka")]
     address: Option<String>,
     profile_pic: Option<DocumentPath>,
+    #[schema(example = "Backend developer who likes databases.")]
     bio: Option<String>,
+    #[schema(example = json!(["https://git.example/carl"]))]
     social_links: Option<Vec<String>>,
+    #[schema(example = "male")]
     gender: Option<String>,
+    #[schema(format = Date, example = "1995-04-30")]
     birth_date: Option<String>,
+    /// The id of the account.
+    #[schema(example = 7)]
     user: i64,
 }
 
@@ -96,7 +118,8 @@ impl From<CandidateProfile> for CandidateBody {
 }
 
 /// A candidate's profile with the account it belongs to, as the API writes it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CandidateAccount)]
 struct CandidateAccountBody {
     #[serde(flatten)]
     contact: ContactBody,
@@ -115,10 +138,21 @@ pub(crate) async fn own(app: Data<App>, Candidate(actor): Candidate) -> Answer {
     Ok(HttpResponse::Ok().json(CandidateAccountBody::from(account)))
 }
 
+pub(crate) fn own_doc() -> Operation {
+    Operation::new(TAG, "candidates_own", "Read the own profile")
+        .ok::<CandidateAccountBody>("The profile, with the account.")
+        .refuses(StatusCode::NOT_FOUND)
+}
+
 /// `GET /candidate/profile/{id}/`
 pub(crate) async fn find(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
     let account = app.run(move |app| app.candidates.find(&actor, CandidateId(id))).await?;
     Ok(HttpResponse::Ok().json(CandidateAccountBody::from(account)))
+}
+
+pub(crate) fn find_doc() -> Operation {
+    Operation::new(TAG, "candidates_find", "Read the profile of a candidate")
+        .ok::<CandidateAccountBody>("The profile, with as much of the account as the caller may see.")
 }
 
 /// `GET /candidate/profiles/`
@@ -132,21 +166,47 @@ pub(crate) async fn list(
     Ok(array(&request, page, CandidateAccountBody::from))
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn list_doc() -> Operation {
+    Operation::new(TAG, "candidates_list", "List candidates")
+        .ok_list::<CandidateAccountBody>("A page of profiles, with as much of their accounts as the caller may see.")
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = ReplaceProfessional)]
 pub(crate) struct ProfessionalRequest {
+    /// The id of the caller's account, if given.
+    #[schema(value_type = Option<IdInput>)]
     user: Input<i64>,
+    /// The id of the caller's profile, if given.
+    #[schema(value_type = Option<IdInput>)]
     candidate: Input<i64>,
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100, example = json!(["BSc in Computer Science, 2018"]))]
     education: Input<Vec<String>>,
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100, example = json!(["Backend developer, 2018 to 2024"]))]
     experience: Input<Vec<String>>,
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100, example = json!(["Rust", "SQL"]))]
     skills: Input<Vec<String>>,
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100, example = json!(["Bengali", "English"]))]
     languages: Input<Vec<String>>,
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100)]
     projects: Input<Vec<String>>,
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100)]
     certificate: Input<Vec<String>>,
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100)]
     awards: Input<Vec<String>>,
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100)]
     club_and_committee: Input<Vec<String>>,
     #[serde(rename = "Competitive_exams")]
+    #[schema(value_type = Option<Vec<Entry>>, max_items = 100)]
     competitive_exams: Input<Vec<String>>,
+}
+
+/// An entry of a list of the professional part.
+struct Entry;
+
+schema_of! {
+    Entry as "ProfileEntry" => string().pattern(Some(NON_BLANK)).max_length(Some(500));
 }
 
 impl Request for ProfessionalRequest {
@@ -209,16 +269,36 @@ pub(crate) async fn revise_professional(
     Ok(HttpResponse::Ok().json(ProfessionalBody::new(id, &profile)))
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn revise_professional_doc() -> Operation {
+    Operation::new(TAG, "candidates_replace_professional", "Make or replace the professional part of the own profile")
+        .about(
+            "All lists are replaced: one that is left out is empty. The résumé (PDF, DOCX or ODT of at most 5 MiB) stays unless \
+             another one is sent, or `null`.",
+        )
+        .ok::<ProfessionalBody>("The professional part as it is now.")
+        .refuses(StatusCode::NOT_FOUND)
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = ReviseCandidate)]
 pub(crate) struct PersonalRequest {
+    /// The id of the caller's account, if given.
+    #[schema(value_type = Option<IdInput>)]
     user: Input<i64>,
+    #[schema(value_type = Option<String>, max_length = 150, example = "Carl")]
     first_name: Input<String>,
+    #[schema(value_type = Option<String>, max_length = 150, example = "Rahman")]
     last_name: Input<String>,
+    #[schema(value_type = Option<String>, max_length = 500, example = "7 Garden Street, Dhaka")]
     address: Input<String>,
+    #[schema(value_type = Option<String>, max_length = 5000, example = "Backend developer who likes databases.")]
     bio: Input<String>,
+    #[schema(value_type = Option<Vec<String>>, max_items = 20, example = json!(["https://git.example/carl"]))]
     social_links: Input<Vec<String>>,
+    #[schema(value_type = Option<String>, max_length = 50, example = "male")]
     gender: Input<String>,
+    #[schema(value_type = Option<String>, format = Date, example = "1995-04-30")]
     birth_date: Input<String>,
 }
 
@@ -265,4 +345,11 @@ pub(crate) async fn revise_personal(
     })
     .await?;
     Ok(HttpResponse::Ok().json(CandidateBody::from(profile)))
+}
+
+pub(crate) fn revise_personal_doc() -> Operation {
+    Operation::new(TAG, "candidates_revise_personal", "Change the personal part of the own profile")
+        .about("What is left out stays; `null` or an empty text takes a value away. A picture is JPEG, PNG or WebP of at most 2 MiB.")
+        .ok::<CandidateBody>("The profile as it is now.")
+        .refuses(StatusCode::NOT_FOUND)
 }

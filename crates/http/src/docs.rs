@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
 use crate::error::ApiError;
+use crate::openapi::Operation;
 
 /// The guide that stands above the operations.
 pub(crate) const GUIDE: &str = include_str!("../GUIDE.md");
@@ -89,9 +90,18 @@ pub(crate) async fn page(request: HttpRequest) -> HttpResponse {
     PAGE.answer(&request)
 }
 
+pub(crate) fn page_doc() -> Operation {
+    Operation::new("Portal", "portal_docs", "This document as a page to try it out").file(&["text/html"], "The page.")
+}
+
 /// `GET /docs/{name}`
 pub(crate) async fn file(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, ApiError> {
     Ok(FILES.get(name.as_str()).ok_or(ApiError::NoRoute)?.answer(&request))
+}
+
+pub(crate) fn file_doc() -> Operation {
+    Operation::new("Portal", "portal_docs_file", "A file of that page")
+        .file(&["text/javascript", "text/css", "image/png"], "The file.")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::App;
 use crate::body::File;
 use crate::error::ApiError;
 use crate::extract::{MaybeCaller, to_the_end};
+use crate::openapi::Operation;
 use crate::wire::folder;
 
 /// What a request does to a document, with the content that comes with it.
@@ -91,9 +92,28 @@ pub(crate) async fn resume(app: Data<App>, caller: MaybeCaller, name: Path<Strin
     open(&app, caller, DocumentKind::Resume, &name).await
 }
 
+pub(crate) fn resume_doc() -> Operation {
+    Operation::new("Documents", "documents_resume", "Open a résumé")
+        .about("For its owner, admins, and employers its owner applied to.")
+        .file(
+            &[
+                "application/pdf",
+                "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                "application/vnd.oasis.opendocument.text",
+            ],
+            "The file.",
+        )
+}
+
 /// `GET /documents/profile_pictures/{name}`
 pub(crate) async fn picture(app: Data<App>, caller: MaybeCaller, name: Path<String>) -> Result<HttpResponse, ApiError> {
     open(&app, caller, DocumentKind::ProfilePicture, &name).await
+}
+
+pub(crate) fn picture_doc() -> Operation {
+    Operation::new("Documents", "documents_picture", "Open a picture")
+        .about("For anyone who is signed in; that of an employer, for anyone.")
+        .file(&["image/jpeg", "image/png", "image/webp"], "The file.")
 }
 
 async fn open(

@@ -1,8 +1,10 @@
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::ReviseEmployer;
 use jobportal_domain::{DocumentKind, EmployerDetails, EmployerId, EmployerProfile, Text, Violations, WebAddress};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::body::{Body, Request};
@@ -10,21 +12,34 @@ use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
 use crate::extract::{Employer, PathId};
 use crate::input::Input;
+use crate::openapi::Operation;
 use crate::page::{Paging, array};
-use crate::wire::DocumentPath;
+use crate::wire::{DocumentPath, IdInput};
 
 type Answer = Result<HttpResponse, ApiError>;
 
+const TAG: &str = "Employers";
+
 /// An employer's profile, as the API writes it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Employer)]
 pub(crate) struct EmployerBody {
+    /// The id of the profile.
+    #[schema(example = 3)]
     id: i64,
+    #[schema(example = "Erin")]
     first_name: Option<String>,
+    #[schema(example = "Miller")]
     last_name: Option<String>,
+    #[schema(example = "12 Lake Road, Dhaka")]
     address: Option<String>,
+    #[schema(example = "https://techsolutions.example")]
     website: Option<String>,
+    #[schema(example = "Tech Solutions Ltd.")]
     company_name: Option<String>,
     profile_picture: Option<DocumentPath>,
+    /// The id of the account.
+    #[schema(example = 5)]
     user: i64,
 }
 
@@ -50,10 +65,20 @@ pub(crate) async fn own(app: Data<App>, Employer(actor): Employer) -> Answer {
     Ok(HttpResponse::Ok().json(EmployerBody::from(profile)))
 }
 
+pub(crate) fn own_doc() -> Operation {
+    Operation::new(TAG, "employers_own", "Read the own profile")
+        .ok::<EmployerBody>("The profile.")
+        .refuses(StatusCode::NOT_FOUND)
+}
+
 /// `GET /employer/profile/{id}/`
 pub(crate) async fn find(app: Data<App>, PathId(id): PathId) -> Answer {
     let profile = app.run(move |app| app.employers.find(EmployerId(id))).await?;
     Ok(HttpResponse::Ok().json(EmployerBody::from(profile)))
+}
+
+pub(crate) fn find_doc() -> Operation {
+    Operation::new(TAG, "employers_find", "Read the profile of an employer").ok::<EmployerBody>("The profile.")
 }
 
 /// `GET /employer/profiles/`
@@ -62,14 +87,26 @@ pub(crate) async fn list(app: Data<App>, request: HttpRequest, Paging(page): Pag
     Ok(array(&request, page, EmployerBody::from))
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn list_doc() -> Operation {
+    Operation::new(TAG, "employers_list", "List employers").ok_list::<EmployerBody>("A page of profiles.")
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = ReviseEmployer)]
 pub(crate) struct EmployerRequest {
+    /// The id of the caller's account, if given.
+    #[schema(value_type = Option<IdInput>)]
     user: Input<i64>,
+    #[schema(value_type = Option<String>, max_length = 150, example = "Erin")]
     first_name: Input<String>,
+    #[schema(value_type = Option<String>, max_length = 150, example = "Miller")]
     last_name: Input<String>,
+    #[schema(value_type = Option<String>, max_length = 500, example = "12 Lake Road, Dhaka")]
     address: Input<String>,
+    #[schema(value_type = Option<String>, format = "uri", max_length = 500, example = "https://techsolutions.example")]
     website: Input<String>,
+    #[schema(value_type = Option<String>, max_length = 200, example = "Tech Solutions Ltd.")]
     company_name: Input<String>,
 }
 
@@ -101,4 +138,11 @@ pub(crate) async fn revise(app: Data<App>, Employer(actor): Employer, body: Body
     })
     .await?;
     Ok(HttpResponse::Ok().json(EmployerBody::from(profile)))
+}
+
+pub(crate) fn revise_doc() -> Operation {
+    Operation::new(TAG, "employers_revise", "Change the own profile")
+        .about("What is left out stays; `null` or an empty text takes a value away. A picture is JPEG, PNG or WebP of at most 2 MiB.")
+        .ok::<EmployerBody>("The profile as it is now.")
+        .refuses(StatusCode::NOT_FOUND)
 }

@@ -2,6 +2,7 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
@@ -9,6 +10,7 @@ use jobportal_application::{Actor, Error, Result};
 use jobportal_domain::UserType;
 
 use crate::error::ApiError;
+use crate::openapi::{Access, Describe, Operation, integer};
 use crate::{App, Rejected, limits};
 
 /// Who is asking; a request without a good access token is refused.
@@ -34,6 +36,13 @@ macro_rules! caller_of_type {
                     actor.require($user_type)?;
                     Ok(Self(actor))
                 })
+            }
+        }
+
+        impl Describe for $name {
+            fn describe(operation: &mut Operation) {
+                Caller::describe(operation);
+                operation.may_refuse(StatusCode::FORBIDDEN);
             }
         }
     )+};
@@ -65,6 +74,12 @@ impl FromRequest for Caller {
     }
 }
 
+impl Describe for Caller {
+    fn describe(operation: &mut Operation) {
+        operation.require(Access::SignedIn);
+    }
+}
+
 impl FromRequest for MaybeCaller {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
@@ -72,6 +87,12 @@ impl FromRequest for MaybeCaller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move { Ok(Self(identify(&request).await?)) })
+    }
+}
+
+impl Describe for MaybeCaller {
+    fn describe(operation: &mut Operation) {
+        operation.require(Access::SignedInOrNot);
     }
 }
 
@@ -103,6 +124,12 @@ impl FromRequest for PathId {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = request.match_info().get("id").and_then(|text| text.parse().ok()).filter(|id| *id > 0);
         ready(id.map(Self).ok_or(ApiError::NoRoute))
+    }
+}
+
+impl Describe for PathId {
+    fn describe(operation: &mut Operation) {
+        operation.path("id", integer(1), "The `id` of what is meant.");
     }
 }
 

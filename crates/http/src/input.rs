@@ -1,6 +1,8 @@
 use jobportal_domain::{Text, Violations};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+
+use crate::wire::TextOrNumber;
 
 /// One key of a request body. Reading it never fails, so that what is wrong with every key is told at once.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,12 +33,27 @@ impl<'de, T: FromJson> Deserialize<'de> for Input<T> {
     }
 }
 
+/// For the derived schema alone, which asks what a request holds where a key is missing: nothing.
+impl<T> Serialize for Input<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
 impl FromJson for String {
     fn from_json(value: Value) -> Result<Self, String> {
         match value {
             Value::String(text) => Ok(text),
-            Value::Number(number) => Ok(number.to_string()),
             _ => Err("Not a valid string.".to_owned()),
+        }
+    }
+}
+
+impl FromJson for TextOrNumber {
+    fn from_json(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Number(number) => Ok(Self(number.to_string())),
+            other => String::from_json(other).map(Self),
         }
     }
 }
@@ -136,6 +153,18 @@ impl<T> Input<T> {
     ) -> Option<U> {
         let value = self.required(field, violations)?;
         violations.check(field, convert(value))
+    }
+}
+
+impl Input<TextOrNumber> {
+    /// The same as a text.
+    pub(crate) fn text(self) -> Input<String> {
+        match self {
+            Self::Missing => Input::Missing,
+            Self::Null => Input::Null,
+            Self::Wrong(message) => Input::Wrong(message),
+            Self::Given(TextOrNumber(text)) => Input::Given(text),
+        }
     }
 }
 

@@ -8,33 +8,65 @@ use jobportal_domain::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
+use crate::accounts::RefusedBody;
 use crate::body::{Body, Request};
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::{Caller, Employer, PathId};
 use crate::input::{Change, Input};
+use crate::openapi::{Operation, TEXT, integer, none_required, one_of, schema_of, string};
 use crate::page::{Paging, Query, page_headers};
-use crate::wire::Timestamp;
+use crate::wire::{IdInput, Timestamp};
 
 type Answer = Result<HttpResponse, ApiError>;
 
+const TAG: &str = "Jobs";
+
+/// A [`JobType`] on the wire.
+struct JobTypeText;
+
+/// A [`JobSubtype`] on the wire.
+struct JobSubtypeText;
+
+/// An [`ExperienceLevel`] on the wire.
+struct ExperienceLevelText;
+
+schema_of! {
+    JobTypeText as "JobType" => one_of(JobType::ALL.iter().map(|value| value.as_str()));
+    JobSubtypeText as "JobSubtype" => one_of(JobSubtype::ALL.iter().map(|value| value.as_str()));
+    ExperienceLevelText as "ExperienceLevel" => one_of(ExperienceLevel::ALL.iter().map(|value| value.as_str()));
+}
+
 /// A job, as the API writes it, without its employer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct JobFields {
+    #[schema(example = 12)]
     id: i64,
+    #[schema(example = "Software Engineer")]
     title: String,
+    #[schema(example = "Develop and maintain web applications.")]
     description: String,
+    #[schema(value_type = JobTypeText)]
     job_type: &'static str,
+    #[schema(value_type = JobSubtypeText)]
     job_subtype: &'static str,
+    #[schema(value_type = ExperienceLevelText)]
     experience_level: &'static str,
+    #[schema(example = "Tech Solutions Ltd.")]
     company_name: String,
+    #[schema(example = "Dhaka")]
     location: String,
+    #[schema(example = "70,000 - 90,000 USD")]
     salary_range: Option<String>,
     posted_at: Timestamp,
+    /// Applications are taken before it.
     deadline: Timestamp,
+    #[schema(example = "https://techsolutions.example/apply")]
     application_link: Option<String>,
+    #[schema(example = "jobs@techsolutions.example")]
     application_email: Option<String>,
     is_deleted: bool,
 }
@@ -63,10 +95,13 @@ impl From<Job> for JobFields {
 }
 
 /// A job that names its employer by id.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(crate) struct JobBody {
     #[serde(flatten)]
     fields: JobFields,
+    /// The id of the employer's profile.
+    #[schema(example = 3)]
     employer: i64,
 }
 
@@ -77,7 +112,8 @@ impl From<Job> for JobBody {
 }
 
 /// A job with its employer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobWithEmployer)]
 pub(crate) struct JobWithEmployerBody {
     employer: EmployerBody,
     #[serde(flatten)]
@@ -92,8 +128,11 @@ impl JobWithEmployerBody {
 }
 
 /// A job with its employer and the number of applications.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobDetails)]
 struct JobDetailsBody {
+    /// How many have applied.
+    #[schema(example = 2)]
     total_applications: u64,
     #[serde(flatten)]
     job: JobWithEmployerBody,
@@ -108,25 +147,71 @@ impl From<JobDetails> for JobDetailsBody {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = PostJob)]
 pub(crate) struct JobRequest {
+    /// The id of the caller's account, if given.
+    #[schema(value_type = Option<IdInput>)]
     user: Input<i64>,
+    /// The id of the caller's profile, if given.
+    #[schema(value_type = Option<IdInput>)]
     employer: Input<i64>,
+    #[schema(value_type = String, required, max_length = 200, example = "Software Engineer")]
     title: Input<String>,
+    #[schema(
+        value_type = String,
+        required,
+        max_length = 20_000,
+        example = "Develop and maintain web applications."
+    )]
     description: Input<String>,
+    #[schema(value_type = JobTypeText, required)]
     job_type: Input<String>,
+    #[schema(value_type = JobSubtypeText, required)]
     job_subtype: Input<String>,
+    #[schema(value_type = ExperienceLevelText, required)]
     experience_level: Input<String>,
+    /// That of the employer's profile, if it is left out.
+    #[schema(value_type = String, max_length = 200, example = "Tech Solutions Ltd.")]
     company_name: Input<String>,
+    #[schema(value_type = String, required, max_length = 200, example = "Dhaka")]
     location: Input<String>,
+    #[schema(value_type = Option<String>, max_length = 100, example = "70,000 - 90,000 USD")]
     salary_range: Input<String>,
+    /// Applications are taken before it. Without an offset it is in UTC.
+    #[schema(value_type = String, required, format = DateTime, example = "2099-12-31T23:59:59Z")]
     deadline: Input<String>,
+    #[schema(value_type = Option<String>, format = "uri", max_length = 500, example = "https://techsolutions.example/apply")]
     application_link: Input<String>,
+    #[schema(value_type = Option<String>, format = "email", max_length = 254, example = "jobs@techsolutions.example")]
     application_email: Input<String>,
 }
 
 impl Request for JobRequest {}
+
+/// What a `PATCH` changes of a job: the same keys, and none is required.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ReviseJobRequest(JobRequest);
+
+impl Request for ReviseJobRequest {}
+
+impl PartialSchema for ReviseJobRequest {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        none_required(JobRequest::schema())
+    }
+}
+
+impl ToSchema for ReviseJobRequest {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "ReviseJob".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+        JobRequest::schemas(schemas);
+    }
+}
 
 /// A posting as far as a request makes it.
 #[derive(Clone)]
@@ -288,9 +373,20 @@ pub(crate) async fn post(app: Data<App>, Employer(actor): Employer, body: Body<J
     Ok(HttpResponse::Created().json(JobBody::from(job)))
 }
 
+pub(crate) fn post_doc() -> Operation {
+    Operation::new(TAG, "jobs_post", "Post a job")
+        .created::<JobBody>("The job.")
+        .refuses(StatusCode::NOT_FOUND)
+        .leads_to("jobs_details", "id")
+        .leads_to("jobs_revise", "id")
+        .leads_to("jobs_delete", "id")
+        .leads_to("applications_of_job", "id")
+        .leads_to("applications_submit", "id")
+}
+
 /// `PATCH /job/manage/{id}/`
-pub(crate) async fn patch(app: Data<App>, caller: Employer, id: PathId, body: Body<JobRequest>) -> Answer {
-    let draft = body.value.draft(&caller.0, Completeness::Partial)?;
+pub(crate) async fn patch(app: Data<App>, caller: Employer, id: PathId, body: Body<ReviseJobRequest>) -> Answer {
+    let draft = body.value.0.draft(&caller.0, Completeness::Partial)?;
     revise(&app, caller, id, draft).await
 }
 
@@ -298,6 +394,18 @@ pub(crate) async fn patch(app: Data<App>, caller: Employer, id: PathId, body: Bo
 pub(crate) async fn put(app: Data<App>, caller: Employer, id: PathId, body: Body<JobRequest>) -> Answer {
     let draft = body.value.draft(&caller.0, Completeness::Whole)?;
     revise(&app, caller, id, draft).await
+}
+
+pub(crate) fn patch_doc() -> Operation {
+    Operation::new(TAG, "jobs_revise", "Change some of a job")
+        .about("What is left out stays.")
+        .ok::<JobBody>("The job as it is now.")
+}
+
+pub(crate) fn put_doc() -> Operation {
+    Operation::new(TAG, "jobs_replace", "Change a job")
+        .about("Needs what posting a job needs, but for `company_name`. What is left out stays.")
+        .ok::<JobBody>("The job as it is now.")
 }
 
 async fn revise(
@@ -314,7 +422,7 @@ async fn revise(
 /// `PUT /job/{id}/`, `DELETE /job/{id}/`, `DELETE /job/manage/{id}/`
 pub(crate) async fn delete(app: Data<App>, Employer(actor): Employer, PathId(id): PathId) -> Answer {
     match app.run(move |app| app.jobs.delete(&actor, JobId(id))).await? {
-        Ok(job) => Ok(HttpResponse::Ok().json(json!({ "error": "Job is deleted.", "data": JobBody::from(job) }))),
+        Ok(job) => Ok(HttpResponse::Ok().json(DeletedBody { error: "Job is deleted.", data: job.into() })),
         Err(error) => Err(ApiError::Documented {
             status: StatusCode::BAD_REQUEST,
             body: json!({ "error": error.to_string() }),
@@ -323,9 +431,28 @@ pub(crate) async fn delete(app: Data<App>, Employer(actor): Employer, PathId(id)
     }
 }
 
-#[derive(Serialize)]
+pub(crate) fn delete_doc() -> Operation {
+    Operation::new(TAG, "jobs_delete", "Take a job down")
+        .about("It is in no list any more and takes no application; those it got can still be read.")
+        .ok::<DeletedBody>("The job is taken down.")
+        .answers::<RefusedBody>(StatusCode::BAD_REQUEST, "It was taken down before.")
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeletedJob)]
+struct DeletedBody {
+    /// No error, in spite of its name.
+    #[schema(example = "Job is deleted.")]
+    error: &'static str,
+    data: JobBody,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnJobs)]
 struct OwnJobsBody {
+    /// How many items all pages have.
     #[serde(rename = "Total Job")]
+    #[schema(example = 1)]
     total: u64,
     jobs: Vec<JobBody>,
 }
@@ -350,14 +477,38 @@ pub(crate) async fn own(
     Ok(response.json(OwnJobsBody { total, jobs: page.map(JobBody::from).items }))
 }
 
+pub(crate) fn own_doc() -> Operation {
+    Operation::new(TAG, "jobs_own", "List the own jobs")
+        .about("Those that are not taken down, newest first.")
+        .ok::<OwnJobsBody>("A page of jobs.")
+        .answers::<NoOwnJobsBody>(StatusCode::NOT_FOUND, "There is none, or there is no such page.")
+}
+
+#[derive(ToSchema)]
+#[schema(as = NoOwnJobs)]
+#[expect(dead_code, reason = "error.rs writes it")]
+struct NoOwnJobsBody {
+    #[schema(rename = "Total Job")]
+    total: u64,
+    jobs: Vec<JobBody>,
+    detail: String,
+}
+
 /// `GET /job/{id}/`
 pub(crate) async fn details(app: Data<App>, _: Caller, PathId(id): PathId) -> Answer {
     let details = app.run(move |app| app.jobs.details(JobId(id))).await?;
     Ok(HttpResponse::Ok().json(JobDetailsBody::from(details)))
 }
 
-#[derive(Serialize)]
+pub(crate) fn details_doc() -> Operation {
+    Operation::new(TAG, "jobs_details", "Read a job").ok::<JobDetailsBody>("The job, with its employer.")
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundJobs)]
 struct FoundBody {
+    /// How many items all pages have.
+    #[schema(example = 1)]
     total_jobs: u64,
     data: Vec<JobDetailsBody>,
 }
@@ -376,6 +527,37 @@ pub(crate) async fn search(app: Data<App>, request: HttpRequest, _: Caller, Pagi
     let mut response = page_headers(&request, &page);
     let total_jobs = page.total;
     Ok(response.json(FoundBody { total_jobs, data: page.map(JobDetailsBody::from).items }))
+}
+
+pub(crate) fn search_doc() -> Operation {
+    let mut operation = Operation::new(TAG, "jobs_search", "Search open jobs")
+        .about("All filters must fit. Jobs that were taken down or are past their deadline are not found. Newest come first.")
+        .ok::<FoundBody>("A page of jobs.")
+        .answers::<NothingFoundBody>(StatusCode::NOT_FOUND, "No job fits, or there is no such page.");
+    operation.query("id", integer(1), "This one job.");
+    operation.query(
+        "title",
+        string().max_length(Some(200)).pattern(Some(TEXT)),
+        "The title contains this, in any letter case.",
+    );
+    operation.query(
+        "location",
+        string().max_length(Some(200)).pattern(Some(TEXT)),
+        "The location contains this, in any letter case.",
+    );
+    operation.query("job_type", JobTypeText::schema(), "Who the employer is.");
+    operation.query("job_subtype", JobSubtypeText::schema(), "The terms of the work.");
+    operation.query("experience_level", ExperienceLevelText::schema(), "How much experience is asked for.");
+    operation
+}
+
+#[derive(ToSchema)]
+#[schema(as = NoJobFound)]
+#[expect(dead_code, reason = "error.rs writes it")]
+struct NothingFoundBody {
+    total_jobs: u64,
+    data: Vec<JobDetailsBody>,
+    detail: String,
 }
 
 fn filter(query: &Query) -> Result<JobFilter, Violations> {

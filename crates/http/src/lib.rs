@@ -17,6 +17,7 @@ mod extract;
 mod input;
 mod jobs;
 mod limits;
+mod openapi;
 mod page;
 mod portal;
 mod routes;
@@ -32,6 +33,7 @@ use jobportal_application::{
 };
 
 pub use executor::{Drain, Executor, Rejected};
+pub use openapi::openapi;
 pub use routes::configure;
 
 /// What an operator may choose about the API.

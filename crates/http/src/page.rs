@@ -1,3 +1,4 @@
+use actix_web::http::StatusCode;
 use actix_web::http::header::LINK;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, dev::Payload, web::Data};
 use jobportal_application::{Error, Page, PageRequest};
@@ -7,6 +8,7 @@ use url::form_urlencoded;
 
 use crate::App;
 use crate::error::ApiError;
+use crate::openapi::{Describe, Operation, integer, string};
 
 /// The parameters of a query string; of several with one name the last one counts.
 pub(crate) struct Query(Vec<(String, String)>);
@@ -39,6 +41,17 @@ impl<const DEFAULT: u32> FromRequest for Paging<DEFAULT> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(paging(&Query::of(request), DEFAULT).map(Self).map_err(ApiError::from))
+    }
+}
+
+impl<const DEFAULT: u32> Describe for Paging<DEFAULT> {
+    fn describe(operation: &mut Operation) {
+        operation.query("page", integer(1).default(Some(1.into())), "Which page, counted from 1.");
+        let size = integer(1).default(Some(DEFAULT.into()));
+        operation.query("page_size", size, "How many items a page has. More than 100 is taken for 100.");
+        operation.may_refuse(StatusCode::NOT_FOUND);
+        operation.tells("X-Total-Count", integer(0), "How many items all pages have.");
+        operation.tells("Link", string(), "The pages around this one, by `rel`: `next` and `prev` (RFC 8288).");
     }
 }
 

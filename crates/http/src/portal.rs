@@ -1,22 +1,72 @@
+use std::sync::LazyLock;
+
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use jobportal_application::Error;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::App;
 use crate::error::ApiError;
+use crate::openapi::{self, Operation, schema_of};
+use crate::wire::StatusBody;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Portal)]
+struct PortalBody {
+    #[schema(example = "Job Portal")]
+    name: &'static str,
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    links: LinksBody,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = PortalLinks)]
+struct LinksBody {
+    #[schema(example = "/docs/")]
+    documentation: &'static str,
+    #[schema(example = "/openapi.json")]
+    openapi: &'static str,
+    #[schema(example = "/health/")]
+    health: &'static str,
+}
 
 /// `GET /`
 pub(crate) async fn root() -> HttpResponse {
-    HttpResponse::Ok().json(json!({
-        "name": "Job Portal",
-        "version": env!("CARGO_PKG_VERSION"),
-        "links": { "documentation": "/docs/", "health": "/health/" },
-    }))
+    let links = LinksBody { documentation: "/docs/", openapi: "/openapi.json", health: "/health/" };
+    HttpResponse::Ok().json(PortalBody { name: "Job Portal", version: env!("CARGO_PKG_VERSION"), links })
+}
+
+pub(crate) fn root_doc() -> Operation {
+    Operation::new("Portal", "portal_root", "What this is")
+        .ok::<PortalBody>("Its name, its version and where to go on.")
+}
+
+struct OpenApiBody;
+
+schema_of! {
+    OpenApiBody as "OpenApi" => ObjectBuilder::new().schema_type(Type::Object);
+}
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(openapi::openapi);
+
+/// `GET /openapi.json`
+pub(crate) async fn openapi() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_str())
+}
+
+pub(crate) fn openapi_doc() -> Operation {
+    Operation::new("Portal", "portal_openapi", "This document").ok::<OpenApiBody>("The API as OpenAPI 3.1.")
 }
 
 /// `GET /health/`
 pub(crate) async fn health(app: Data<App>) -> Result<HttpResponse, ApiError> {
     app.run(|app| app.store.ping().map_err(Error::from)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
+    Ok(HttpResponse::Ok().json(StatusBody { status: "ok" }))
+}
+
+pub(crate) fn health_doc() -> Operation {
+    Operation::new("Portal", "portal_health", "Whether the portal can work").ok::<StatusBody>("It can.")
 }

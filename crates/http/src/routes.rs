@@ -4,6 +4,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, guard};
 
 use crate::error::ApiError;
+use crate::openapi::{Describe, Operation};
 use crate::{App, accounts, applications, candidates, docs, documents, employers, jobs, limits, portal, subscriptions};
 
 const GET: Method = Method::GET;
@@ -16,91 +17,191 @@ const DELETE: Method = Method::DELETE;
 pub fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config.app_data(app);
-        for resource in resources() {
-            config.service(resource.wrap(from_fn(limits::headers)));
+        for entry in table() {
+            config.service(entry.resource().wrap(from_fn(limits::headers)));
         }
         config.default_service(web::to(no_route));
     }
 }
 
-/// Every path with its methods. Where two patterns fit a path the first one counts, so fixed names come before ids.
-fn resources() -> Vec<Resource> {
+/// Every path with its methods, each with its handler and its description. Where two patterns fit a path the first one counts, so
+/// fixed names come before ids.
+pub(crate) fn table() -> Vec<Entry> {
     vec![
-        at("/", [on(GET, portal::root)]),
-        at("/docs", [on(GET, docs::page)]),
-        at("/docs/{name}", [on(GET, docs::file)]),
-        at("/health", [on(GET, portal::health)]),
-        at("/account/register", [on(POST, accounts::register)]),
-        at("/account/verify_otp", [on(POST, accounts::verify)]),
-        at("/account/resend_otp", [on(POST, accounts::resend_code)]),
-        at("/account/login", [on(POST, accounts::login)]),
-        at("/login", [on(POST, accounts::login)]),
-        at("/account/token/refresh", [on(POST, accounts::refresh)]),
-        at("/account/logout", [on(POST, accounts::logout)]),
-        at("/account/password-reset", [on(POST, accounts::request_password_reset)]),
-        at("/account/password-reset/confirm", [on(POST, accounts::reset_password)]),
-        at("/account/user_info", [on(GET, accounts::list)]),
-        at("/account/login-user-info", [on(GET, accounts::own)]),
-        at("/account/update-password", [on(PATCH, accounts::change_password)]),
-        at("/account/change-password", [on(PATCH, accounts::change_password)]),
+        at("/openapi.json", [on(GET, portal::openapi, portal::openapi_doc)]),
+        at("/", [on(GET, portal::root, portal::root_doc)]),
+        at("/docs", [on(GET, docs::page, docs::page_doc)]),
+        at("/docs/{name}", [on(GET, docs::file, docs::file_doc)]),
+        at("/health", [on(GET, portal::health, portal::health_doc)]),
+        at("/account/register", [on(POST, accounts::register, accounts::register_doc)]),
+        at("/account/verify_otp", [on(POST, accounts::verify, accounts::verify_doc)]),
+        at("/account/resend_otp", [on(POST, accounts::resend_code, accounts::resend_code_doc)]),
+        at("/account/login", [on(POST, accounts::login, accounts::login_doc)]),
+        at("/login", [on(POST, accounts::login, accounts::login_doc).deprecated("accounts_login_short")]),
+        at("/account/token/refresh", [on(POST, accounts::refresh, accounts::refresh_doc)]),
+        at("/account/logout", [on(POST, accounts::logout, accounts::logout_doc)]),
+        at(
+            "/account/password-reset",
+            [on(POST, accounts::request_password_reset, accounts::request_password_reset_doc)],
+        ),
+        at("/account/password-reset/confirm", [on(POST, accounts::reset_password, accounts::reset_password_doc)]),
+        at("/account/user_info", [on(GET, accounts::list, accounts::list_doc)]),
+        at("/account/login-user-info", [on(GET, accounts::own, accounts::own_doc)]),
+        at("/account/update-password", [on(PATCH, accounts::change_password, accounts::change_password_doc)]),
+        at(
+            "/account/change-password",
+            [on(PATCH, accounts::change_password, accounts::change_password_doc)
+                .deprecated("accounts_change_password_old")],
+        ),
         at(
             "/candidate/profile",
             [
-                on(GET, candidates::own),
-                on(POST, candidates::revise_professional),
-                on(PUT, candidates::revise_personal),
-                on(PATCH, candidates::revise_personal),
+                on(GET, candidates::own, candidates::own_doc),
+                on(POST, candidates::revise_professional, candidates::revise_professional_doc),
+                on(PUT, candidates::revise_personal, candidates::revise_personal_doc)
+                    .named("candidates_replace_personal"),
+                on(PATCH, candidates::revise_personal, candidates::revise_personal_doc),
             ],
         ),
-        at("/candidate/profile/{id}", [on(GET, candidates::find)]),
-        at("/candidate/profiles", [on(GET, candidates::list)]),
-        at("/candidate/application/list", [on(GET, applications::own)]),
-        at("/employer/profile", [on(GET, employers::own), on(PUT, employers::revise), on(PATCH, employers::revise)]),
-        at("/employer/profile/{id}", [on(GET, employers::find)]),
-        at("/employer/profiles", [on(GET, employers::list)]),
-        at("/job", [on(GET, jobs::own)]),
-        at("/job/manage", [on(GET, jobs::own), on(POST, jobs::post)]),
-        at("/job/search", [on(GET, jobs::search)]),
+        at("/candidate/profile/{id}", [on(GET, candidates::find, candidates::find_doc)]),
+        at("/candidate/profiles", [on(GET, candidates::list, candidates::list_doc)]),
+        at("/candidate/application/list", [on(GET, applications::own, applications::own_doc)]),
+        at(
+            "/employer/profile",
+            [
+                on(GET, employers::own, employers::own_doc),
+                on(PUT, employers::revise, employers::revise_doc).named("employers_replace"),
+                on(PATCH, employers::revise, employers::revise_doc),
+            ],
+        ),
+        at("/employer/profile/{id}", [on(GET, employers::find, employers::find_doc)]),
+        at("/employer/profiles", [on(GET, employers::list, employers::list_doc)]),
+        at("/job", [on(GET, jobs::own, jobs::own_doc)]),
+        at(
+            "/job/manage",
+            [on(GET, jobs::own, jobs::own_doc).deprecated("jobs_list_own_old"), on(POST, jobs::post, jobs::post_doc)],
+        ),
+        at("/job/search", [on(GET, jobs::search, jobs::search_doc)]),
         at(
             "/job/manage/{id}",
-            [on(GET, jobs::details), on(PUT, jobs::put), on(PATCH, jobs::patch), on(DELETE, jobs::delete)],
+            [
+                on(GET, jobs::details, jobs::details_doc).deprecated("jobs_details_old"),
+                on(PUT, jobs::put, jobs::put_doc),
+                on(PATCH, jobs::patch, jobs::patch_doc),
+                on(DELETE, jobs::delete, jobs::delete_doc).deprecated("jobs_delete_old"),
+            ],
         ),
-        at("/jobs/manage/{id}", [on(PUT, jobs::put), on(PATCH, jobs::patch)]),
-        at("/job/{id}", [on(GET, jobs::details), on(PUT, jobs::delete), on(DELETE, jobs::delete)]),
-        at("/application/all/{id}", [on(GET, applications::of_job)]),
-        at("/application/status/{id}", [on(GET, applications::details), on(PATCH, applications::move_to)]),
-        at("/application/{id}", [on(POST, applications::submit)]),
-        at("/subscription/plan", [on(GET, subscriptions::plans), on(POST, subscriptions::add_plan)]),
-        at("/subscription/plan/{id}", [on(PUT, subscriptions::revise_plan), on(DELETE, subscriptions::delete_plan)]),
-        at("/subscription/add/plan", [on(POST, subscriptions::subscribe)]),
-        at("/subscription/usage", [on(GET, subscriptions::usage)]),
-        at("/documents/resumes/{name}", [on(GET, documents::resume)]),
-        at("/documents/profile_pictures/{name}", [on(GET, documents::picture)]),
+        at(
+            "/jobs/manage/{id}",
+            [
+                on(PUT, jobs::put, jobs::put_doc).deprecated("jobs_replace_old"),
+                on(PATCH, jobs::patch, jobs::patch_doc).deprecated("jobs_revise_old"),
+            ],
+        ),
+        at(
+            "/job/{id}",
+            [
+                on(GET, jobs::details, jobs::details_doc),
+                on(PUT, jobs::delete, jobs::delete_doc).named("jobs_take_down"),
+                on(DELETE, jobs::delete, jobs::delete_doc),
+            ],
+        ),
+        at("/application/all/{id}", [on(GET, applications::of_job, applications::of_job_doc)]),
+        at(
+            "/application/status/{id}",
+            [
+                on(GET, applications::details, applications::details_doc),
+                on(PATCH, applications::move_to, applications::move_to_doc),
+            ],
+        ),
+        at("/application/{id}", [on(POST, applications::submit, applications::submit_doc)]),
+        at(
+            "/subscription/plan",
+            [
+                on(GET, subscriptions::plans, subscriptions::plans_doc),
+                on(POST, subscriptions::add_plan, subscriptions::add_plan_doc),
+            ],
+        ),
+        at(
+            "/subscription/plan/{id}",
+            [
+                on(PUT, subscriptions::revise_plan, subscriptions::revise_plan_doc),
+                on(DELETE, subscriptions::delete_plan, subscriptions::delete_plan_doc),
+            ],
+        ),
+        at("/subscription/usage", [on(GET, subscriptions::usage, subscriptions::usage_doc)]),
+        at("/subscription/add/plan", [on(POST, subscriptions::subscribe, subscriptions::subscribe_doc)]),
+        at("/documents/resumes/{name}", [on(GET, documents::resume, documents::resume_doc)]),
+        at("/documents/profile_pictures/{name}", [on(GET, documents::picture, documents::picture_doc)]),
     ]
 }
 
-/// A handler with the method it answers to.
-type Verb = (Method, Route);
-
-/// Serves `path` with and without its trailing slash; other methods than these are told which ones there are.
-fn at<const N: usize>(path: &str, verbs: [Verb; N]) -> Resource {
-    let mut methods: Vec<&str> = verbs.iter().map(|(method, _)| method.as_str()).collect();
-    if methods.contains(&"GET") {
-        methods.push("HEAD");
-    }
-    let allow = methods.join(", ");
-    let path = path.trim_end_matches('/');
-    let mut resource = web::resource([path.to_owned(), format!("{path}/")]);
-    for (_, route) in verbs {
-        resource = resource.route(route);
-    }
-    resource.default_service(web::to(move |request: HttpRequest| {
-        let error = ApiError::MethodNotAllowed { method: request.method().to_string(), allow: allow.clone() };
-        std::future::ready(Err::<String, _>(error))
-    }))
+/// A path of the API.
+pub(crate) struct Entry {
+    /// The path, without its trailing slash.
+    pub(crate) path: &'static str,
+    /// What may be done there.
+    pub(crate) verbs: Vec<Verb>,
 }
 
-fn on<F: Handler<Args>, Args: FromRequest + 'static>(method: Method, handler: F) -> Verb
+/// A handler with the method it answers to, and how both are described.
+pub(crate) struct Verb {
+    /// The method.
+    pub(crate) method: Method,
+    /// The id of the operation, where another path or method has the operation's own.
+    pub(crate) alias: Option<&'static str>,
+    /// There for old clients.
+    pub(crate) is_deprecated: bool,
+    route: Route,
+    describe: Box<dyn Fn() -> Operation>,
+}
+
+impl Entry {
+    /// Serves the path with and without its trailing slash; other methods than these are told which ones there are.
+    fn resource(self) -> Resource {
+        let mut methods: Vec<&str> = self.verbs.iter().map(|verb| verb.method.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        let allow = methods.join(", ");
+        let path = self.path.trim_end_matches('/');
+        let mut resource = web::resource([path.to_owned(), format!("{path}/")]);
+        for verb in self.verbs {
+            resource = resource.route(verb.route);
+        }
+        resource.default_service(web::to(move |request: HttpRequest| {
+            let error = ApiError::MethodNotAllowed { method: request.method().to_string(), allow: allow.clone() };
+            std::future::ready(Err::<String, _>(error))
+        }))
+    }
+}
+
+impl Verb {
+    /// The same operation by another method or at another path.
+    fn named(self, alias: &'static str) -> Self {
+        Self { alias: Some(alias), ..self }
+    }
+
+    /// The same operation at a path that is there for old clients.
+    fn deprecated(self, alias: &'static str) -> Self {
+        Self { is_deprecated: true, ..self.named(alias) }
+    }
+
+    /// Describes it.
+    pub(crate) fn operation(&self) -> Operation {
+        (self.describe)()
+    }
+}
+
+fn at<const N: usize>(path: &'static str, verbs: [Verb; N]) -> Entry {
+    Entry { path, verbs: verbs.into() }
+}
+
+fn on<F: Handler<Args>, Args: FromRequest + Describe + 'static>(
+    method: Method,
+    handler: F,
+    description: fn() -> Operation,
+) -> Verb
 where
     F::Output: Responder + 'static,
 {
@@ -110,7 +211,12 @@ where
     } else {
         web::method(method.clone())
     };
-    (method, route.to(handler))
+    let describe = move || {
+        let mut operation = description();
+        Args::describe(&mut operation);
+        operation
+    };
+    Verb { method, alias: None, is_deprecated: false, route: route.to(handler), describe: Box::new(describe) }
 }
 
 async fn no_route() -> Result<String, ApiError> {

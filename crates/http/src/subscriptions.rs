@@ -1,28 +1,49 @@
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::PlanUsage;
 use jobportal_domain::{Money, Period, Plan, PlanId, PlanName, PlanTerms, Subscription, Text, Violations};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::body::{Body, Request};
 use crate::error::ApiError;
 use crate::extract::{Admin, Caller, PathId};
 use crate::input::Input;
+use crate::openapi::{Operation, one_of, schema_of};
 use crate::page::{Paging, array};
-use crate::wire::Timestamp;
+use crate::wire::{FlagInput, IdInput, TextOrNumber, Timestamp};
 
 type Answer = Result<HttpResponse, ApiError>;
 
+const TAG: &str = "Subscriptions";
+
+/// A [`PlanName`] on the wire.
+struct PlanNameText;
+
+schema_of! {
+    PlanNameText as "PlanName" => one_of(PlanName::ALL.iter().map(|value| value.as_str()));
+}
+
 /// A plan, as the API writes it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Plan)]
 struct PlanBody {
+    #[schema(example = 2)]
     id: i64,
+    #[schema(value_type = PlanNameText)]
     name: &'static str,
+    #[schema(example = "9.99")]
     price: String,
+    #[schema(example = "Basic plan with access to essential features.")]
     description: String,
+    #[schema(example = "10 job applications per day")]
     features: String,
+    /// Days, then hours, minutes and seconds; zero never ends.
+    #[schema(example = "30 00:00:00")]
     duration: String,
+    #[schema(example = 10)]
     max_job_applications_per_day: u32,
     priority_support: bool,
     career_coaching: bool,
@@ -50,17 +71,24 @@ impl From<Plan> for PlanBody {
 }
 
 /// A subscription, as the API writes it. `trial_start_date` is the end of the paid period; `null`: it never ends.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
 struct SubscriptionBody {
+    #[schema(example = 9)]
     id: i64,
     start_date: Timestamp,
     auto_renew: bool,
     has_expired: bool,
     is_active: bool,
+    /// The end of the paid period, in spite of its name.
     trial_start_date: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// The id of the account.
+    #[schema(example = 7)]
     user: i64,
+    /// The id of the plan.
+    #[schema(example = 2)]
     plan: i64,
 }
 
@@ -81,16 +109,32 @@ impl From<Subscription> for SubscriptionBody {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = NewPlan)]
 pub(crate) struct PlanRequest {
+    #[schema(value_type = PlanNameText, required)]
     name: Input<String>,
-    price: Input<String>,
+    /// A decimal number with at most two places.
+    #[schema(value_type = TextOrNumber, required, example = "9.99")]
+    price: Input<TextOrNumber>,
+    #[schema(
+        value_type = String,
+        required,
+        max_length = 1000,
+        example = "Basic plan with access to essential features."
+    )]
     description: Input<String>,
+    #[schema(value_type = String, required, max_length = 1000, example = "10 job applications per day")]
     features: Input<String>,
+    /// Days, then hours, minutes and seconds (`30 00:00:00`), or ISO 8601 (`P30D`); zero never ends.
+    #[schema(value_type = String, required, pattern = "^[0-9]{1,3} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$|^P[0-9]{1,3}D$", example = "30 00:00:00")]
     duration: Input<String>,
+    #[schema(value_type = IdInput, required, example = 10)]
     max_job_applications_per_day: Input<i64>,
+    #[schema(value_type = Option<FlagInput>)]
     priority_support: Input<bool>,
+    #[schema(value_type = Option<FlagInput>)]
     career_coaching: Input<bool>,
 }
 
@@ -103,7 +147,7 @@ impl PlanRequest {
     fn terms(self) -> Result<PlanTerms, Violations> {
         let mut violations = Violations::default();
         let name = self.name.required_as("name", &mut violations, |raw| PlanName::parse(&raw));
-        let price = self.price.required_as("price", &mut violations, |raw| Money::parse(&raw));
+        let price = self.price.text().required_as("price", &mut violations, |raw| Money::parse(&raw));
         let description = self.description.required_as("description", &mut violations, |raw| Text::parse(&raw));
         let features = self.features.required_as("features", &mut violations, |raw| Text::parse(&raw));
         let duration = self.duration.required_as("duration", &mut violations, |raw| Period::parse(&raw));
@@ -146,11 +190,23 @@ pub(crate) async fn plans(app: Data<App>, request: HttpRequest, _: Caller, Pagin
     Ok(array(&request, page, PlanBody::from))
 }
 
+pub(crate) fn plans_doc() -> Operation {
+    Operation::new(TAG, "plans_list", "List the plans").ok_list::<PlanBody>("A page of plans.")
+}
+
 /// `POST /subscription/plan/`
 pub(crate) async fn add_plan(app: Data<App>, Admin(actor): Admin, body: Body<PlanRequest>) -> Answer {
     let terms = body.value.terms()?;
     let plan = app.run(move |app| app.subscriptions.add_plan(&actor, &terms)).await?;
     Ok(HttpResponse::Created().json(PlanBody::from(plan)))
+}
+
+pub(crate) fn add_plan_doc() -> Operation {
+    Operation::new(TAG, "plans_add", "Make a plan")
+        .about("One for each name; all five are there from the start, so one has to be deleted before.")
+        .created::<PlanBody>("The plan.")
+        .leads_to("plans_replace", "id")
+        .leads_to("plans_delete", "id")
 }
 
 /// `PUT /subscription/plan/{id}/`
@@ -165,16 +221,34 @@ pub(crate) async fn revise_plan(
     Ok(HttpResponse::Ok().json(PlanBody::from(plan)))
 }
 
+pub(crate) fn revise_plan_doc() -> Operation {
+    Operation::new(TAG, "plans_replace", "Change what a plan offers and costs")
+        .about("Present subscriptions keep their period; the next one is of the new length.")
+        .ok::<PlanBody>("The plan as it is now.")
+}
+
 /// `DELETE /subscription/plan/{id}/`
 pub(crate) async fn delete_plan(app: Data<App>, Admin(actor): Admin, PathId(id): PathId) -> Answer {
     app.run(move |app| app.subscriptions.delete_plan(&actor, PlanId(id))).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-#[derive(Default, Deserialize)]
+pub(crate) fn delete_plan_doc() -> Operation {
+    Operation::new(TAG, "plans_delete", "Delete a plan that nobody ever subscribed to")
+        .about("The free plan stays: it holds where no other was chosen.")
+        .no_content("The plan is gone.")
+        .refuses(StatusCode::CONFLICT)
+}
+
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = Subscribe)]
 pub(crate) struct SubscribeRequest {
+    /// The id of the caller's account, if given.
+    #[schema(value_type = Option<IdInput>)]
     user: Input<i64>,
+    /// The id of the plan.
+    #[schema(value_type = IdInput, required, example = 2)]
     plan: Input<i64>,
 }
 
@@ -191,12 +265,19 @@ pub(crate) async fn subscribe(app: Data<App>, Caller(actor): Caller, body: Body<
 }
 
 /// What a user's plan allows today, as the API writes it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Usage)]
 struct UsageBody {
+    #[schema(value_type = PlanNameText)]
     plan: &'static str,
+    /// How many applications the plan allows a day.
+    #[schema(example = 5)]
     limit: u32,
+    #[schema(example = 2)]
     used: u32,
+    #[schema(example = 3)]
     remaining: u32,
+    /// When the count begins anew.
     reset: Timestamp,
 }
 
@@ -216,4 +297,17 @@ impl From<PlanUsage> for UsageBody {
 pub(crate) async fn usage(app: Data<App>, Caller(actor): Caller) -> Answer {
     let usage = app.run(move |app| app.subscriptions.usage(&actor)).await?;
     Ok(HttpResponse::Ok().json(UsageBody::from(usage)))
+}
+
+pub(crate) fn usage_doc() -> Operation {
+    Operation::new(TAG, "subscriptions_usage", "See what today's quota leaves")
+        .about("Days are UTC. Without a subscription, the free plan counts.")
+        .ok::<UsageBody>("The quota, and what was used of it.")
+}
+
+pub(crate) fn subscribe_doc() -> Operation {
+    Operation::new(TAG, "subscriptions_subscribe", "Subscribe to a plan")
+        .about("The subscription the caller had ends.")
+        .created::<SubscriptionBody>("The subscription, from now on.")
+        .refuses(StatusCode::FORBIDDEN)
 }

@@ -8,6 +8,7 @@ mod serve;
 mod superuser;
 mod worker;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,6 +47,8 @@ enum Command {
     Outbox(outbox::Arguments),
     /// Say what would keep the portal from working, without starting it
     Check,
+    /// Print the description of the API: OpenAPI 3.1, as JSON
+    Openapi,
 }
 
 /// Why a command failed, in words for who typed it.
@@ -75,6 +78,9 @@ pub fn run() -> ExitCode {
 }
 
 fn execute(arguments: Arguments) -> Outcome {
+    if matches!(arguments.command, Some(Command::Openapi)) {
+        return print_openapi();
+    }
     let environment = environment();
     let settings = Settings::load(arguments.config.as_deref(), &environment)?;
     logging::start(&settings.log)?;
@@ -86,7 +92,15 @@ fn execute(arguments: Arguments) -> Outcome {
         Command::Seed(arguments) => seed::run(settings, &arguments),
         Command::Outbox(arguments) => outbox::run(settings, &arguments),
         Command::Check => check::run(&settings),
+        Command::Openapi => print_openapi(),
     }
+}
+
+/// The description depends on no setting, so that it can be printed where nothing is set up.
+fn print_openapi() -> Outcome {
+    std::io::stdout()
+        .write_all(jobportal_http::openapi().as_bytes())
+        .map_err(|error| CommandError::Told(format!("can't write: {error}")))
 }
 
 /// An error with its cause, and each broken rule on a line of its own.

@@ -19,6 +19,7 @@ pub use application::Application;
 pub use check::{Problem, installation, safety};
 pub use composition::Overrides;
 pub use error::StartError;
+pub use jobportal_http::openapi;
 pub use seed::{PlanError, SeedPlan, Seeded, Seeding};
 pub use settings::{
     AccountsSettings, AuthSettings, DatabaseSettings, Directory, Environment, FilesSettings, LimitsSettings, LogFormat,
