@@ -265,28 +265,27 @@ app_tests! {
     }
 }
 
-/// A writer of a SQLite file waits its turn, so there a lock that stays is told to one after the other.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_lock_that_stays_is_told_soon() {
-    if !Backend::Postgres.is_wanted() {
-        return;
-    }
-    let app = TestApp::start(Backend::Postgres).await;
-    let employer = app.employer().await;
-    let lock = lock_jobs(&app.database);
-    let burst = join_all((0..8).map(|_| app.post("/job/manage/", Some(&employer.token), app.job_body())));
-    for answer in in_time("a refusal", burst).await {
-        assert_unavailable(&answer);
-    }
-    drop(lock);
-    in_time("the database is free", async {
-        while app.post("/job/manage/", Some(&employer.token), app.job_body()).await.status != 201 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+app_tests! {
+    with [("database.pool_size", "1"), ("database.queue_timeout", "5s")];
+
+    /// The first ones wait for the lock, which takes seconds for each; those behind them are not kept for the sum of it.
+    async fn a_lock_that_stays_is_told_soon(app) {
+        let employer = app.employer().await;
+        let lock = lock_jobs(&app.database);
+        let burst = join_all((0..30).map(|_| app.post("/job/manage/", Some(&employer.token), app.job_body())));
+        for answer in in_time("a refusal", burst).await {
+            assert_unavailable(&answer);
         }
-    })
-    .await;
-    assert_eq!(count(&app.database, "jobs"), 1);
-    app.job(&employer).await;
+        drop(lock);
+        in_time("the database is free", async {
+            while app.post("/job/manage/", Some(&employer.token), app.job_body()).await.status != 201 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        assert_eq!(count(&app.database, "jobs"), 1);
+        app.job(&employer).await;
+    }
 }
 
 app_tests! {

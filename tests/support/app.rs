@@ -75,6 +75,8 @@ impl TestApp {
             ("server.workers", "1"),
             ("database.url", database.url()),
             ("database.pool_size", "4"),
+            // A slow machine is no reason to refuse.
+            ("database.queue_timeout", "60s"),
             ("files.dir", &files_dir),
             ("auth.bcrypt_cost", "4"),
             ("mail.url", mail_url),

@@ -1,5 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use thiserror::Error;
@@ -10,7 +11,7 @@ type Task = Box<dyn FnOnce() + Send>;
 /// Why work was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Rejected {
-    /// The queue is full.
+    /// The queue is full, or the work has waited in it for too long.
     #[error("too much is waiting already")]
     Busy,
     /// The work panicked.
@@ -25,6 +26,7 @@ pub enum Rejected {
 #[derive(Clone, Debug)]
 pub struct Executor {
     queue: Sender<Task>,
+    queue_timeout: Duration,
 }
 
 /// The threads of an [`Executor`], to wait for.
@@ -32,8 +34,8 @@ pub struct Executor {
 pub struct Drain(Vec<JoinHandle<()>>);
 
 impl Executor {
-    /// Starts `threads` threads, at least one, before which up to `queue` jobs may wait.
-    pub fn start(name: &str, threads: usize, queue: usize) -> std::io::Result<(Self, Drain)> {
+    /// Starts `threads` threads, at least one, before which up to `queue` jobs may wait, each for less than `queue_timeout`.
+    pub fn start(name: &str, threads: usize, queue: usize, queue_timeout: Duration) -> std::io::Result<(Self, Drain)> {
         let (sender, receiver) = crossbeam_channel::bounded::<Task>(queue);
         let threads = (0..threads.max(1))
             .map(|number| {
@@ -41,26 +43,35 @@ impl Executor {
                 thread::Builder::new().name(format!("{name}-{number}")).spawn(move || work(&receiver))
             })
             .collect::<std::io::Result<_>>()?;
-        Ok((Self { queue: sender }, Drain(threads)))
+        Ok((Self { queue: sender, queue_timeout }, Drain(threads)))
     }
 
     /// Runs `job` on one of the threads, in the caller's tracing span.
+    ///
+    /// It is not begun if it has waited for too long, so that a part which holds up each job does not make the last one in the
+    /// queue wait for all before it; nor if the caller has gone meanwhile. What is begun is done.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejected> {
         let (reply, answer) = oneshot::channel();
         let span = tracing::Span::current();
+        let (queued_at, queue_timeout) = (Instant::now(), self.queue_timeout);
         let task = Box::new(move || {
-            // Nobody waits for the answer of a client that has hung up; the work is done all the same.
-            let _ = reply.send(span.in_scope(job));
+            if reply.is_closed() {
+                return;
+            }
+            let is_late = queued_at.elapsed() >= queue_timeout;
+            let outcome = if is_late { Err(Rejected::Busy) } else { Ok(span.in_scope(job)) };
+            // The caller may have gone while the job ran.
+            let _ = reply.send(outcome);
         });
         match self.queue.try_send(task) {
-            Ok(()) => answer.await.map_err(|_| Rejected::Panicked),
+            Ok(()) => answer.await.unwrap_or(Err(Rejected::Panicked)),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Rejected::Busy),
         }
     }
 }
 
 impl Drain {
-    /// Waits until every job that was accepted is done. The last clone of the executor must be dropped before.
+    /// Waits until every job that was accepted is done or dropped. The last clone of the executor must be dropped before.
     pub fn wait(self) {
         for thread in self.0 {
             // Panics are caught in the loop; there is nothing to learn from a thread that ended.
@@ -80,35 +91,47 @@ fn work(tasks: &Receiver<Task>) {
 mod tests {
     use std::sync::{Arc, Barrier};
 
+    use actix_web::rt::task::JoinHandle;
+
     use super::*;
 
-    #[actix_web::test]
-    async fn a_full_queue_rejects_and_an_accepted_job_is_done() {
-        let (executor, drain) = Executor::start("test", 1, 1).unwrap();
-        let gate = Arc::new(Barrier::new(2));
-        let (started, running) = crossbeam_channel::bounded(1);
-        let first = {
-            let (executor, gate) = (executor.clone(), Arc::clone(&gate));
-            actix_web::rt::spawn(async move {
-                executor
-                    .run(move || {
-                        started.send(()).unwrap();
-                        gate.wait();
-                        1
-                    })
-                    .await
-            })
-        };
-        while running.try_recv().is_err() {
-            tokio::task::yield_now().await;
-        }
-        let second = {
-            let executor = executor.clone();
-            actix_web::rt::spawn(async move { executor.run(|| 2).await })
-        };
+    const PATIENT: Duration = Duration::MAX;
+
+    /// Puts `job` into the queue of `executor`, whose one thread is busy.
+    async fn queued<T: Send + 'static>(
+        executor: &Executor,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<Result<T, Rejected>> {
+        let lane = executor.clone();
+        let waiting = actix_web::rt::spawn(async move { lane.run(job).await });
         while executor.queue.is_empty() {
             tokio::task::yield_now().await;
         }
+        waiting
+    }
+
+    /// Keeps the one thread of `executor` busy until someone waits at the gate with it.
+    async fn held(executor: &Executor) -> (Arc<Barrier>, JoinHandle<Result<i32, Rejected>>) {
+        let gate = Arc::new(Barrier::new(2));
+        let (started, running) = crossbeam_channel::bounded(1);
+        let (lane, job_gate) = (executor.clone(), Arc::clone(&gate));
+        let job = move || {
+            started.send(()).unwrap();
+            job_gate.wait();
+            1
+        };
+        let first = actix_web::rt::spawn(async move { lane.run(job).await });
+        while running.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        (gate, first)
+    }
+
+    #[actix_web::test]
+    async fn a_full_queue_rejects_and_an_accepted_job_is_done() {
+        let (executor, drain) = Executor::start("test", 1, 1, PATIENT).unwrap();
+        let (gate, first) = held(&executor).await;
+        let second = queued(&executor, || 2).await;
         assert_eq!(executor.run(|| 3).await, Err(Rejected::Busy));
         drop(executor);
         gate.wait();
@@ -118,8 +141,32 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn what_has_waited_for_too_long_is_not_begun() {
+        let (executor, drain) = Executor::start("test", 1, 8, Duration::ZERO).unwrap();
+        let outcome = executor.run(|| panic!("it was begun")).await;
+        assert_eq!(outcome.map(|()| 0), Err(Rejected::Busy));
+        drop(executor);
+        drain.wait();
+    }
+
+    #[actix_web::test]
+    async fn what_nobody_waits_for_any_more_is_not_begun() {
+        let (executor, drain) = Executor::start("test", 1, 8, PATIENT).unwrap();
+        let (gate, first) = held(&executor).await;
+        let (begun, is_begun) = crossbeam_channel::bounded(1);
+        let abandoned = queued(&executor, move || begun.send(())).await;
+        abandoned.abort();
+        assert!(abandoned.await.unwrap_err().is_cancelled());
+        gate.wait();
+        assert_eq!(first.await.unwrap(), Ok(1));
+        drop(executor);
+        drain.wait();
+        assert!(is_begun.try_recv().is_err());
+    }
+
+    #[actix_web::test]
     async fn a_panic_ends_the_job_and_not_the_thread() {
-        let (executor, _drain) = Executor::start("test", 1, 8).unwrap();
+        let (executor, _drain) = Executor::start("test", 1, 8, PATIENT).unwrap();
         let outcome = executor.run(|| panic!("on purpose")).await;
         assert_eq!(outcome.map(|()| 0), Err(Rejected::Panicked));
         assert_eq!(executor.run(|| 4).await, Ok(4));

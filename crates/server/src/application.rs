@@ -47,8 +47,9 @@ impl Application {
         let settings = &core.settings;
 
         let queue = usize::try_from(settings.database.queue).unwrap_or(usize::MAX);
-        let (database, database_drain) = Executor::start("database", usize::from(pool_size), queue)?;
-        let (hashing, hashing_drain) = Executor::start("hashing", cores, HASHING_QUEUE)?;
+        let queue_timeout = settings.database.queue_timeout;
+        let (database, database_drain) = Executor::start("database", usize::from(pool_size), queue, queue_timeout)?;
+        let (hashing, hashing_drain) = Executor::start("hashing", cores, HASHING_QUEUE, queue_timeout)?;
         let mut drains = vec![database_drain, hashing_drain];
         let worker = if settings.worker.enabled {
             let (worker, drain) = core.worker(files.clone())?;

@@ -116,7 +116,8 @@ impl Core {
             Some(mailer) => mailer.clone(),
             None => from_url(mail.url.expose(), &mail.from, mail.ca_file.as_deref(), mail.print, mail.timeout)?,
         };
-        let (lane, drain) = Executor::start("worker", usize::from(Worker::THREADS), WORKER_QUEUE)?;
+        // What became of a mail is recorded however long it takes.
+        let (lane, drain) = Executor::start("worker", usize::from(Worker::THREADS), WORKER_QUEUE, Duration::MAX)?;
         let worker = Worker {
             store: self.store.clone(),
             vault: self.vault.clone(),

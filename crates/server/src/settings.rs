@@ -83,6 +83,8 @@ mod sections {
         pub pool_size: u16,
         pub migrate_on_start: bool,
         pub queue: u32,
+        #[serde(deserialize_with = "duration")]
+        pub queue_timeout: Duration,
     }
 
     #[derive(Clone, Debug, Deserialize)]
