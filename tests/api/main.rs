@@ -18,6 +18,7 @@ mod docs;
 mod documents;
 mod employers;
 mod hostile;
+mod idempotency;
 mod jobs;
 mod limits;
 mod mail;

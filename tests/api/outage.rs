@@ -50,7 +50,7 @@ fn is_done(answer: &Answer, status: u16) -> bool {
     answer.status == status
 }
 
-fn count(database: &TestDatabase, table: &str) -> usize {
+pub(crate) fn count(database: &TestDatabase, table: &str) -> usize {
     database.values(&format!("SELECT CAST(count(*) AS TEXT) AS value FROM {table}"))[0].parse().unwrap()
 }
 
@@ -62,7 +62,7 @@ fn cut_connections(url: &str) -> usize {
 }
 
 /// Keeps everyone else from writing jobs, until it is dropped.
-fn lock_jobs(database: &TestDatabase) -> Box<dyn Any> {
+pub(crate) fn lock_jobs(database: &TestDatabase) -> Box<dyn Any> {
     match database.backend() {
         Backend::Sqlite => {
             let path = database.url().strip_prefix("sqlite://").unwrap();

@@ -44,7 +44,9 @@ app_tests! {
             app.smtp.wait_for(|mail| mail.to == [to] && mail.subject() == subject).await;
         }
         let erin = token(&app, "erin@example.com", "correct horse").await;
-        let job = app.get("/job/", Some(&erin)).await.json["jobs"][0]["id"].clone();
+        let jobs = app.get("/job/", Some(&erin)).await.json["jobs"].clone();
+        assert_eq!(["Clerk", "Software Engineer"], [&jobs[0]["title"], &jobs[1]["title"]], "each once: {jobs}");
+        let job = jobs[1]["id"].clone();
         let received = app.get(&format!("/application/all/{job}/"), Some(&erin)).await.json["data"][0].clone();
         assert_eq!((&received["status"], &received["candidate"]["first_name"]), (&json!("selected"), &json!("Carl")));
         let carl = UserId(received["candidate"]["user"].as_i64().unwrap());

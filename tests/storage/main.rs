@@ -28,6 +28,7 @@ mod candidates;
 mod documents;
 mod employers;
 mod fixtures;
+mod idempotency;
 mod jobs;
 mod migrations;
 mod notifications;

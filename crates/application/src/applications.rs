@@ -12,7 +12,7 @@ use crate::documents::discard;
 use crate::jobs::require_owner;
 use crate::subscriptions::plan_in_force;
 use crate::{
-    Actor, Allowance, Clock, Error, NewDocument, Page, PageRequest, RatePolicy, RepositoryError, Result, Store,
+    Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, RatePolicy, RepositoryError, Result, Store,
     UnitOfWork, events,
 };
 
@@ -156,11 +156,11 @@ impl Applications {
     }
 
     /// Applies for a job as a candidate: once per job, while it is open, within the day's quota.
-    pub fn submit(&self, actor: &Actor, request: &ApplyForJob) -> Result<Submission> {
+    pub fn submit(&self, actor: &Actor, request: &ApplyForJob, once: Once<'_, Submission>) -> Result<Submission> {
         actor.require(UserType::Candidate)?;
         require_own(request.job, request.job_id)?;
         let now = self.clock.now();
-        self.store.write(|uow| {
+        once.write(&*self.store, now, |uow| {
             let candidate_id =
                 uow.candidates().id_of_user(actor.user_id)?.ok_or(Error::NotFound("Candidate profile not found."))?;
             require_own(request.candidate, candidate_id)?;

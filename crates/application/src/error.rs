@@ -3,7 +3,7 @@ use std::time::Duration;
 use jobportal_domain::Violations;
 use thiserror::Error;
 
-use crate::RatePolicy;
+use crate::{RatePolicy, Receipt};
 
 /// An error of a part below, kept for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -47,6 +47,15 @@ pub enum Error {
     /// The present state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// It was done before, under the same [`RequestKey`](crate::RequestKey).
+    #[error("done before")]
+    Repeated(Receipt),
+    /// The key of the request belongs to another request.
+    #[error("This idempotency key was used for another request.")]
+    KeyReused,
+    /// A request with the same key is being answered; in a moment its receipt is there.
+    #[error("A request with this idempotency key is being answered. Please try again.")]
+    InFlight,
     /// An allowance is used up until later.
     #[error("{message}")]
     LimitReached {

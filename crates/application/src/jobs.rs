@@ -8,7 +8,7 @@ use jobportal_domain::{
 
 use crate::actor::require_own;
 use crate::employers::NO_PROFILE;
-use crate::{Actor, Clock, Error, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork};
+use crate::{Actor, Clock, Error, Once, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork};
 
 const NO_JOB: Error = Error::NotFound("Job not found.");
 
@@ -98,10 +98,11 @@ impl Jobs {
         actor: &Actor,
         employer: Option<i64>,
         posting: impl Fn(Option<Text<200>>) -> Result<JobPosting, Violations>,
+        once: Once<'_, Job>,
     ) -> Result<Job> {
         actor.require(UserType::Employer)?;
         let now = self.clock.now();
-        self.store.write(|uow| {
+        once.write(&*self.store, now, |uow| {
             let profile = uow.employers().find_by_user(actor.user_id)?.ok_or(NO_PROFILE)?;
             require_own(employer, profile.id)?;
             let posting = posting(profile.details.company_name)?;
@@ -218,15 +219,17 @@ mod tests {
         let mut uow = with_profile();
         uow.jobs.expect_insert().once().with(eq(EMPLOYER), eq(posting()), eq(now())).returning(|_, _, _| Ok(job()));
         let (jobs, _) = wire(uow);
-        let posted = jobs.post(&employer(), Some(EMPLOYER.0), |company| {
+        let of_profile = |company: Option<_>| {
             Ok(JobPosting { company_name: company.expect("the company of the profile"), ..posting() })
-        });
+        };
+        let posted = jobs.post(&employer(), Some(EMPLOYER.0), of_profile, Once::unkeyed());
         assert_eq!(posted.unwrap(), job());
     }
 
     #[test]
     fn posting_is_for_employers_who_have_a_profile_and_act_for_themselves() {
-        let post = |actor: &Actor, employer| wire(with_profile()).0.post(actor, employer, |_| Ok(posting()));
+        let post =
+            |actor: &Actor, employer| wire(with_profile()).0.post(actor, employer, |_| Ok(posting()), Once::unkeyed());
         assert!(matches!(post(&candidate(), None), Err(Error::Forbidden(_))));
         assert!(matches!(post(&admin(), None), Err(Error::Forbidden(_))));
         assert!(matches!(post(&other_employer(), None), Err(Error::NotFound(_))));
@@ -237,7 +240,8 @@ mod tests {
     #[test]
     fn a_posting_that_breaks_a_rule_is_not_stored() {
         let (jobs, store) = wire(with_profile());
-        let broken = violations(jobs.post(&employer(), None, |_| Err(Violations::single("title", "blank"))));
+        let broken =
+            violations(jobs.post(&employer(), None, |_| Err(Violations::single("title", "blank")), Once::unkeyed()));
         assert_eq!(broken.of("title"), ["blank"]);
         assert_eq!(store.transactions(), [(Access::Write, false)]);
     }

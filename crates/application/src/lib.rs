@@ -13,6 +13,7 @@
 //! | Documents | [`Documents`] | [`NewDocument`], [`DocumentChange`] | [`DocumentRepository`], [`FileStore`] with [`FileError`] |
 //! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`OutboxEntry`], [`DeliveryStatus`], [`Requeue`] | [`Mailer`] with [`MailError`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`FailedDelivery`], [`SealedCode`] |
 //! | Limits | | [`Allowance`], [`RateDecision`] | [`RateLimiter`] with [`RatePolicy`] |
+//! | Repeated requests | [`Once`] | [`RequestKey`], [`Receipt`] | [`ReceiptRepository`] with [`StoredReceipt`] |
 //! | Periodic tasks | [`Schedule`] | | [`ScheduleRepository`] |
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
 //! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`Vault`], [`Clock`] with [`SystemClock`] |
@@ -32,6 +33,7 @@ mod documents;
 mod employers;
 mod error;
 mod events;
+mod idempotency;
 mod jobs;
 mod limits;
 mod notifications;
@@ -56,6 +58,7 @@ pub use clock::{Clock, SystemClock};
 pub use documents::{DocumentChange, DocumentRepository, Documents, FileError, FileStore, NewDocument};
 pub use employers::{EmployerRepository, Employers, ReviseEmployer};
 pub use error::{BoxError, Constraint, Error, RepositoryError, Result};
+pub use idempotency::{Once, Receipt, ReceiptRepository, RequestKey, StoredReceipt};
 pub use jobs::{JobDetails, JobFilter, JobRepository, Jobs, OwnedJob};
 pub use limits::{Allowance, RateDecision, RateLimiter, RatePolicy, SessionDenylist};
 pub use notifications::{

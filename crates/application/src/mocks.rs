@@ -24,6 +24,7 @@ pub use crate::candidates::MockCandidateRepository;
 pub use crate::clock::MockClock;
 pub use crate::documents::{MockDocumentRepository, MockFileStore};
 pub use crate::employers::MockEmployerRepository;
+pub use crate::idempotency::MockReceiptRepository;
 pub use crate::jobs::MockJobRepository;
 pub use crate::limits::{MockRateLimiter, MockSessionDenylist};
 pub use crate::notifications::{MockMailer, MockOutboxRepository};
@@ -33,8 +34,9 @@ pub use crate::seeding::MockBulkRepository;
 pub use crate::subscriptions::{MockPlanRepository, MockSubscriptionRepository, MockUsageRepository};
 use crate::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, CodeRepository, DocumentRepository,
-    EmployerRepository, JobRepository, OutboxRepository, PlanRepository, RepositoryError, Result, ScheduleRepository,
-    SessionRepository, Store, SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository, Work,
+    EmployerRepository, JobRepository, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError, Result,
+    ScheduleRepository, SessionRepository, Store, SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository,
+    Work,
 };
 
 macro_rules! mock_unit_of_work {
@@ -65,6 +67,7 @@ mock_unit_of_work! {
     subscriptions: MockSubscriptionRepository as SubscriptionRepository,
     usage: MockUsageRepository as UsageRepository,
     outbox: MockOutboxRepository as OutboxRepository,
+    receipts: MockReceiptRepository as ReceiptRepository,
     schedule: MockScheduleRepository as ScheduleRepository,
     bulk: MockBulkRepository as BulkRepository,
 }

@@ -1,7 +1,7 @@
 use crate::{
     ApplicationRepository, BulkRepository, CandidateRepository, CodeRepository, DocumentRepository, EmployerRepository,
-    JobRepository, OutboxRepository, PlanRepository, RepositoryError, Result, ScheduleRepository, SessionRepository,
-    SubscriptionRepository, UsageRepository, UserRepository,
+    JobRepository, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository,
+    SessionRepository, SubscriptionRepository, UsageRepository, UserRepository,
 };
 
 /// The repositories of one transaction. A new one adds a line here, in the mocks and in the adapter's session.
@@ -30,6 +30,8 @@ pub trait UnitOfWork {
     fn usage(&mut self) -> &mut dyn UsageRepository;
     /// Notifications.
     fn outbox(&mut self) -> &mut dyn OutboxRepository;
+    /// Receipts of requests that may be repeated.
+    fn receipts(&mut self) -> &mut dyn ReceiptRepository;
     /// Periodic tasks.
     fn schedule(&mut self) -> &mut dyn ScheduleRepository;
     /// Made-up data.

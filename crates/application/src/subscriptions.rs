@@ -6,7 +6,9 @@ use jobportal_domain::{
     next_midnight,
 };
 
-use crate::{Actor, Clock, Constraint, Error, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork, events};
+use crate::{
+    Actor, Clock, Constraint, Error, Once, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork, events,
+};
 
 const NO_PLAN: Error = Error::NotFound("Subscription plan not found.");
 
@@ -93,10 +95,10 @@ impl Subscriptions {
     }
 
     /// Makes a plan, as an admin.
-    pub fn add_plan(&self, actor: &Actor, terms: &PlanTerms) -> Result<Plan> {
+    pub fn add_plan(&self, actor: &Actor, terms: &PlanTerms, once: Once<'_, Plan>) -> Result<Plan> {
         actor.require(UserType::Admin)?;
         let now = self.clock.now();
-        self.store.write(|uow| uow.plans().insert(terms, now).map_err(name_taken))
+        once.write(&*self.store, now, |uow| uow.plans().insert(terms, now).map_err(name_taken))
     }
 
     /// Changes what a plan offers and costs, as an admin. Present subscriptions keep their period; the next one is of the new
@@ -139,10 +141,16 @@ impl Subscriptions {
 
     /// Subscribes the caller to a plan from now on; the subscription they had ends. `user` is the id in the body, if it has
     /// one: must be the caller's own.
-    pub fn subscribe(&self, actor: &Actor, user: Option<i64>, plan_id: PlanId) -> Result<Subscription> {
+    pub fn subscribe(
+        &self,
+        actor: &Actor,
+        user: Option<i64>,
+        plan_id: PlanId,
+        once: Once<'_, Subscription>,
+    ) -> Result<Subscription> {
         actor.require_own_user(user)?;
         let now = self.clock.now();
-        self.store.write(|uow| {
+        once.write(&*self.store, now, |uow| {
             // Two choices of one user come one after the other, so that neither fails.
             if !uow.users().lock(actor.user_id)? {
                 return Err(Error::Unauthenticated("User not found."));

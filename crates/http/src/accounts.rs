@@ -3,7 +3,8 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::{
-    AccountDetails, AccountSummary, ChangePassword, Contact, Register, ResetPassword, SignIn, SignedIn, TokenPair,
+    AccountDetails, AccountSummary, ChangePassword, Contact, Register, Registered, ResetPassword, SignIn, SignedIn,
+    TokenPair,
 };
 use jobportal_domain::{EmailAddress, UserType, Violations};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use crate::candidates::CandidateBody;
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::Caller;
+use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::input::Input;
 use crate::limits::{self, by_account, by_address, by_user};
 use crate::openapi::{Operation, one_of, schema_of};
@@ -60,7 +62,12 @@ pub(crate) struct RegisterRequest {
 impl Request for RegisterRequest {}
 
 /// `POST /account/register/`
-pub(crate) async fn register(app: Data<App>, request: HttpRequest, body: Body<RegisterRequest>) -> Answer {
+pub(crate) async fn register(
+    app: Data<App>,
+    request: HttpRequest,
+    key: IdempotencyKey,
+    body: Body<RegisterRequest>,
+) -> Answer {
     by_address(&app, &request, &limits::REGISTER).await?;
     let mut violations = Violations::default();
     let RegisterRequest { email, contract_number, user_type, password } = body.value;
@@ -71,9 +78,16 @@ pub(crate) async fn register(app: Data<App>, request: HttpRequest, body: Body<Re
         password: password.required("password", &mut violations),
         violations,
     };
-    let registered = app.run_hashing(move |app| app.accounts.register(command)).await?;
-    let otp = app.settings.expose_otp.then(|| registered.code.expose().to_owned());
-    Ok(HttpResponse::Created().json(RegisteredBody { status: CODE_SENT, otp }))
+    // Nobody is signed in yet; an address that is none is refused whatever the key.
+    let email = command.email.as_deref().and_then(|raw| EmailAddress::parse(raw).ok());
+    let key = email.and_then(|email| key.of(&app, format!("email:{email}"), body.content));
+    let expose_otp = app.settings.expose_otp;
+    let created = move |registered: Registered| {
+        let otp = expose_otp.then(|| registered.code.expose().to_owned());
+        HttpResponse::Created().json(RegisteredBody { status: CODE_SENT, otp })
+    };
+    let registered = move |app: &App| answer_once(app, key, created, |once| app.accounts.register(command, once));
+    Ok(app.run_hashing(registered).await?.into())
 }
 
 pub(crate) fn register_doc() -> Operation {

@@ -17,6 +17,7 @@ use crate::candidates::CandidateBody;
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
 use crate::extract::{Candidate, Employer, PathId};
+use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::input::Input;
 use crate::jobs::{JobBody, JobWithEmployerBody};
 use crate::openapi::{Operation, one_of, schema_of};
@@ -143,8 +144,10 @@ pub(crate) async fn submit(
     request: HttpRequest,
     Candidate(actor): Candidate,
     PathId(id): PathId,
+    key: IdempotencyKey,
     body: Body<ApplyRequest>,
 ) -> Answer {
+    let key = key.of_user(&app, &actor, body.content);
     let mut violations = Violations::default();
     let ApplyRequest { user, job, candidate, cover_letter, expected_salary, notice_period } = body.value;
     let user = user.optional("user", &mut violations);
@@ -158,25 +161,31 @@ pub(crate) async fn submit(
     let resume = upload(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
     violations.into_result()?;
     actor.require_own_user(user)?;
-    let submission = run_with_upload(&app, resume, move |app, resume| {
+    let answer = |submission| match submission {
+        Submission::Sent(application, _) => HttpResponse::Created().json(ApplicationBody::from(*application)),
+        Submission::AlreadyApplied => HttpResponse::Ok().json(StatusBody { status: "Already Applied" }),
+    };
+    let (answer, allowance) = run_with_upload(&app, resume, move |app, resume| {
         let resume = match resume {
             DocumentChange::Replace(document) => Some(document),
             DocumentChange::Keep | DocumentChange::Remove => None,
         };
         let unused = resume.as_ref().map(NewDocument::storage_key);
         let command = ApplyForJob { job_id: JobId(id), job, candidate, form, resume };
-        let value = app.applications.submit(&actor, &command)?;
-        let discarded = if value == Submission::AlreadyApplied { Vec::from_iter(unused) } else { Vec::new() };
-        Ok(Saved { value, discarded })
+        let (mut allowance, mut discarded) = (None, Vec::new());
+        let answer = answer_once(app, key, answer, |once| {
+            let submission = app.applications.submit(&actor, &command, once)?;
+            match submission {
+                Submission::Sent(_, left) => allowance = Some(left),
+                Submission::AlreadyApplied => discarded.extend(unused),
+            }
+            Ok(submission)
+        })?;
+        Ok(Saved { value: (answer, allowance), discarded })
     })
     .await?;
-    Ok(match submission {
-        Submission::Sent(application, allowance) => {
-            limits::tell(&request, allowance);
-            HttpResponse::Created().json(ApplicationBody::from(*application))
-        }
-        Submission::AlreadyApplied => HttpResponse::Ok().json(StatusBody { status: "Already Applied" }),
-    })
+    limits::tell(&request, allowance);
+    Ok(answer.into())
 }
 
 pub(crate) fn submit_doc() -> Operation {

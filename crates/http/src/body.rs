@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::idempotency;
 use crate::input::type_name;
 use crate::openapi::{Describe, Operation};
 
@@ -55,6 +56,8 @@ pub(crate) struct Body<T> {
     pub(crate) value: T,
     /// The file sent with it.
     pub(crate) file: File,
+    /// What [`idempotency::content`] makes of it.
+    pub(crate) content: Option<String>,
 }
 
 impl<T: Request + 'static> FromRequest for Body<T> {
@@ -83,11 +86,12 @@ impl<T: Request + 'static> FromRequest for Body<T> {
             };
             let (mut keys, mut file) =
                 tokio::time::timeout(MAX_TIME, read).await.map_err(|_| ApiError::BodyTooSlow)??;
+            let content = idempotency::content(&request, &keys, &file);
             if file == File::Absent && T::FILE.and_then(|key| keys.remove(key)) == Some(Value::Null) {
                 file = File::Null;
             }
             let value = T::deserialize(Value::Object(keys)).map_err(|e| ApiError::MalformedBody(e.to_string()))?;
-            Ok(Self { value, file })
+            Ok(Self { value, file, content })
         })
     }
 }

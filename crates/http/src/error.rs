@@ -8,11 +8,14 @@ use jobportal_domain::Violations;
 use serde_json::{Map, Value, json};
 use thiserror::Error as ThisError;
 
-use crate::Rejected;
 use crate::limits::whole_seconds;
+use crate::{Rejected, idempotency};
 
 /// How long a client waits before it tries a part again that is away or busy.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(2);
+
+/// How long a client waits for the answer to the same request that is being made.
+const IN_FLIGHT_RETRY: Duration = Duration::from_secs(1);
 
 /// Why a request was not answered as asked. The one place where errors become statuses and bodies.
 #[derive(Debug, ThisError)]
@@ -32,6 +35,9 @@ pub(crate) enum ApiError {
     /// The client took too long to send the body.
     #[error("The request body did not arrive in time.")]
     BodyTooSlow,
+    /// The key of the request can't be read.
+    #[error("Idempotency-Key must be given once, with 1 to 255 visible ASCII characters, bare or in double quotes.")]
+    BadIdempotencyKey,
     /// There is nothing at this path.
     #[error("Not found.")]
     NoRoute,
@@ -67,15 +73,19 @@ impl From<Violations> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::MalformedBody(_) | Self::UseCase(Error::Invalid(_)) => StatusCode::BAD_REQUEST,
+            Self::MalformedBody(_) | Self::BadIdempotencyKey | Self::UseCase(Error::Invalid(_)) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::UseCase(Error::Unauthenticated(_)) => StatusCode::UNAUTHORIZED,
             Self::UseCase(Error::Forbidden(_)) => StatusCode::FORBIDDEN,
             Self::NoRoute | Self::UseCase(Error::NotFound(_)) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::UseCase(Error::Conflict(_)) => StatusCode::CONFLICT,
+            Self::UseCase(Error::Conflict(_) | Error::InFlight) => StatusCode::CONFLICT,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UseCase(Error::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UseCase(Error::Repeated(receipt)) => idempotency::replay(receipt).status(),
             Self::UseCase(Error::LimitReached { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::UseCase(Error::Unavailable(_)) | Self::NotRun(Rejected::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Documented { status, .. } => *status,
@@ -91,6 +101,8 @@ impl ResponseError for ApiError {
             Self::UseCase(Error::Unauthenticated(_)) => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
             }
+            Self::UseCase(Error::Repeated(receipt)) => return idempotency::replay(receipt),
+            Self::UseCase(Error::InFlight) => retry_after(&mut response, IN_FLIGHT_RETRY),
             Self::UseCase(Error::LimitReached { retry_after: after, .. }) => retry_after(&mut response, *after),
             Self::UseCase(Error::Unavailable(source)) => {
                 tracing::warn!(error = chain(source.as_ref()), "a part is unavailable");

@@ -16,6 +16,7 @@ use crate::body::{Body, Request};
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::{Caller, Employer, PathId};
+use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::input::{Change, Input};
 use crate::openapi::{Operation, TEXT, integer, none_required, one_of, schema_of, string};
 use crate::page::{Paging, Query, page_headers};
@@ -366,11 +367,18 @@ fn parse_time(raw: &str) -> Result<DateTime<Utc>, &'static str> {
 }
 
 /// `POST /job/manage/`
-pub(crate) async fn post(app: Data<App>, Employer(actor): Employer, body: Body<JobRequest>) -> Answer {
+pub(crate) async fn post(
+    app: Data<App>,
+    Employer(actor): Employer,
+    key: IdempotencyKey,
+    body: Body<JobRequest>,
+) -> Answer {
+    let key = key.of_user(&app, &actor, body.content);
     let (employer, draft) = body.value.draft(&actor, Completeness::Whole)?;
-    let job =
-        app.run(move |app| app.jobs.post(&actor, employer, |own_company| draft.clone().complete(own_company))).await?;
-    Ok(HttpResponse::Created().json(JobBody::from(job)))
+    let posting = move |own_company| draft.clone().complete(own_company);
+    let created = |job| HttpResponse::Created().json(JobBody::from(job));
+    let posted = move |app: &App| answer_once(app, key, created, |once| app.jobs.post(&actor, employer, posting, once));
+    Ok(app.run(posted).await?.into())
 }
 
 pub(crate) fn post_doc() -> Operation {

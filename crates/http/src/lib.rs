@@ -14,6 +14,7 @@ mod employers;
 mod error;
 mod executor;
 mod extract;
+mod idempotency;
 mod input;
 mod jobs;
 mod limits;
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use jobportal_application::{
     AccessTokens, Accounts, Applications, Candidates, Clock, Documents, Employers, FileStore, Jobs, RateLimiter,
-    SessionDenylist, Store, Subscriptions,
+    SessionDenylist, Store, Subscriptions, Vault,
 };
 
 pub use executor::{Drain, Executor, Rejected};
@@ -65,6 +66,8 @@ pub struct App {
     pub subscriptions: Subscriptions,
     /// Reads access tokens.
     pub tokens: Arc<dyn AccessTokens>,
+    /// Digests requests, and seals the answers to them that are kept.
+    pub vault: Arc<dyn Vault>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Knows ended sessions.

@@ -173,6 +173,12 @@ impl Operation {
         self.answer(StatusCode::BAD_REQUEST);
     }
 
+    /// Reads a header, if it is there.
+    pub(crate) fn header(&mut self, name: &str, schema: impl Into<RefOr<Schema>>, description: &str) {
+        self.parameters.push(schema::parameter("header", name, schema, description));
+        self.answer(StatusCode::BAD_REQUEST);
+    }
+
     /// Sends a header with what is no error.
     pub(crate) fn tells(&mut self, name: &'static str, schema: impl Into<RefOr<Schema>>, description: &str) {
         let header = json!({ "schema": schema::value(schema), "description": description });

@@ -10,6 +10,7 @@ use crate::App;
 use crate::body::{Body, Request};
 use crate::error::ApiError;
 use crate::extract::{Admin, Caller, PathId};
+use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::input::Input;
 use crate::openapi::{Operation, one_of, schema_of};
 use crate::page::{Paging, array};
@@ -195,10 +196,18 @@ pub(crate) fn plans_doc() -> Operation {
 }
 
 /// `POST /subscription/plan/`
-pub(crate) async fn add_plan(app: Data<App>, Admin(actor): Admin, body: Body<PlanRequest>) -> Answer {
+pub(crate) async fn add_plan(
+    app: Data<App>,
+    Admin(actor): Admin,
+    key: IdempotencyKey,
+    body: Body<PlanRequest>,
+) -> Answer {
+    let key = key.of_user(&app, &actor, body.content);
     let terms = body.value.terms()?;
-    let plan = app.run(move |app| app.subscriptions.add_plan(&actor, &terms)).await?;
-    Ok(HttpResponse::Created().json(PlanBody::from(plan)))
+    let created = |plan| HttpResponse::Created().json(PlanBody::from(plan));
+    let added =
+        move |app: &App| answer_once(app, key, created, |once| app.subscriptions.add_plan(&actor, &terms, once));
+    Ok(app.run(added).await?.into())
 }
 
 pub(crate) fn add_plan_doc() -> Operation {
@@ -255,13 +264,22 @@ pub(crate) struct SubscribeRequest {
 impl Request for SubscribeRequest {}
 
 /// `POST /subscription/add/plan/`
-pub(crate) async fn subscribe(app: Data<App>, Caller(actor): Caller, body: Body<SubscribeRequest>) -> Answer {
+pub(crate) async fn subscribe(
+    app: Data<App>,
+    Caller(actor): Caller,
+    key: IdempotencyKey,
+    body: Body<SubscribeRequest>,
+) -> Answer {
+    let key = key.of_user(&app, &actor, body.content);
     let mut violations = Violations::default();
     let user = body.value.user.optional("user", &mut violations);
     let plan = body.value.plan.required("plan", &mut violations);
     let Some(plan) = plan.filter(|_| violations.is_empty()) else { return Err(violations.into()) };
-    let subscription = app.run(move |app| app.subscriptions.subscribe(&actor, user, PlanId(plan))).await?;
-    Ok(HttpResponse::Created().json(SubscriptionBody::from(subscription)))
+    let created = |subscription| HttpResponse::Created().json(SubscriptionBody::from(subscription));
+    let subscribed = move |app: &App| {
+        answer_once(app, key, created, |once| app.subscriptions.subscribe(&actor, user, PlanId(plan), once))
+    };
+    Ok(app.run(subscribed).await?.into())
 }
 
 /// What a user's plan allows today, as the API writes it.

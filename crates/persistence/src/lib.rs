@@ -17,6 +17,7 @@ mod connection;
 mod documents;
 mod employers;
 mod error;
+mod idempotency;
 mod jobs;
 mod migrations;
 mod notifications;

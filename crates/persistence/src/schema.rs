@@ -193,6 +193,16 @@ table! {
 }
 
 table! {
+    receipts (caller, key) {
+        caller -> Text,
+        key -> Text,
+        fingerprint -> Text,
+        receipt -> Text,
+        created_at -> crate::time::Instant,
+    }
+}
+
+table! {
     schedule (task) {
         task -> Text,
         next_run_at -> crate::time::Instant,

@@ -1,8 +1,9 @@
 use diesel::QueryResult;
 use jobportal_application::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, CodeRepository, DocumentRepository,
-    EmployerRepository, Error, JobRepository, OutboxRepository, PageRequest, PlanRepository, RepositoryError, Result,
-    ScheduleRepository, SessionRepository, SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository,
+    EmployerRepository, Error, JobRepository, OutboxRepository, PageRequest, PlanRepository, ReceiptRepository,
+    RepositoryError, Result, ScheduleRepository, SessionRepository, SubscriptionRepository, UnitOfWork,
+    UsageRepository, UserRepository,
 };
 
 use crate::connection::AnyConnection;
@@ -140,6 +141,10 @@ impl UnitOfWork for Session<'_> {
     }
 
     fn outbox(&mut self) -> &mut dyn OutboxRepository {
+        self
+    }
+
+    fn receipts(&mut self) -> &mut dyn ReceiptRepository {
         self
     }
 

@@ -69,6 +69,7 @@ impl Application {
             applications: Applications::new(store.clone(), clock.clone()),
             subscriptions: Subscriptions::new(store.clone(), clock.clone()),
             tokens: core.tokens.clone(),
+            vault: core.vault.clone(),
             clock: clock.clone(),
             denylist: Arc::new(MemorySessionDenylist::new()),
             limiter: if settings.limits.enabled { Some(Arc::new(MemoryRateLimiter::new())) } else { None },

@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::future::join4;
 use jobportal_application::{
-    Clock, Deliveries, DeliveryPolicy, Documents, Error, FileStore, Mail, Mailer, Outbox, Result, Schedule, Store,
-    Subscriptions, Vault,
+    Clock, Deliveries, DeliveryPolicy, Documents, Error, FileStore, Mail, Mailer, Outbox, RequestKey, Result, Schedule,
+    Store, Subscriptions, Vault,
 };
 use jobportal_http::Executor;
 
@@ -30,6 +30,9 @@ const CLEAN_UP_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// How long an account may stay unverified; then its address and its number are free again.
 const KEEP_UNVERIFIED: TimeDelta = TimeDelta::days(7);
+
+/// How many receipts of requests one transaction of the clean-up deletes.
+const RECEIPT_BATCH: u32 = 1_000;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -74,7 +77,7 @@ impl Worker {
             }
         });
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        let clean_up: Task = Arc::new(move || clean_up(&store, &clock).map(|()| Progress::Done));
+        let clean_up: Task = Arc::new(move || clean_up(&store, &clock));
         let every = self.settings.worker.renewal_every;
         let renewal =
             self.periodically("renewal", every, || self.run_to_end("renewal", &renewal, &shutdown), &shutdown);
@@ -195,7 +198,7 @@ impl Worker {
 }
 
 /// Deletes what nobody needs any more.
-fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<()> {
+fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<Progress> {
     let ended = clock.now() - KEEP_ENDED;
     let unverified = clock.now() - KEEP_UNVERIFIED;
     let (codes, sessions, counts, accounts) = store.write(|uow| {
@@ -205,8 +208,10 @@ fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<()> {
         Ok((codes, sessions, counts, uow.users().purge_unverified(unverified)?))
     })?;
     let mails = Outbox::new(store.clone(), clock.clone()).purge()?;
-    tracing::info!(codes, sessions, counts, accounts, mails, "cleaned up");
-    Ok(())
+    let answered = clock.now() - RequestKey::LIFETIME;
+    let receipts = store.write(|uow| Ok(uow.receipts().purge(answered, RECEIPT_BATCH)?))?;
+    tracing::info!(codes, sessions, counts, accounts, mails, receipts, "cleaned up");
+    Ok(if receipts < u64::from(RECEIPT_BATCH) { Progress::Done } else { Progress::More })
 }
 
 #[cfg(test)]
@@ -273,6 +278,26 @@ mod tests {
         let statuses = statuses_after(vec![Ok(()), refused, unavailable, Ok(())], &Shutdown::new());
         let sent = DeliveryStatus::Sent;
         assert_eq!(statuses, [sent, DeliveryStatus::Dead, DeliveryStatus::Pending, sent]);
+    }
+
+    #[test]
+    fn receipts_are_deleted_after_a_day_a_batch_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("portal.db").display());
+        let settings = Settings::load_from(&[("database.url", &url), ("auth.bcrypt_cost", "4")]).unwrap();
+        let core = Core::open(settings, 1, Overrides::default()).unwrap();
+        let now = core.clock.now();
+        let insert = |number: u32, at| {
+            let (caller, key, fingerprint) = ("user:1".to_owned(), number.to_string(), String::new());
+            let key = RequestKey { caller, key, fingerprint };
+            core.store.write(|uow| Ok(uow.receipts().insert(&key, "", at, at)?)).unwrap();
+        };
+        (0..RECEIPT_BATCH).for_each(|number| insert(number, now - RequestKey::LIFETIME));
+        insert(RECEIPT_BATCH, now - RequestKey::LIFETIME + TimeDelta::hours(1));
+        assert!(matches!(clean_up(&core.store, &core.clock), Ok(Progress::More)));
+        assert!(matches!(clean_up(&core.store, &core.clock), Ok(Progress::Done)));
+        let left = core.store.write(|uow| Ok(uow.receipts().purge(now, RECEIPT_BATCH)?)).unwrap();
+        assert_eq!(left, 1);
     }
 
     #[test]

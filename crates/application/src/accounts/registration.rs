@@ -4,7 +4,7 @@ use jobportal_domain::{
 
 use super::codes::rejected;
 use super::{Accounts, NewUser, hold};
-use crate::{Constraint, Error, RepositoryError, Result, UnitOfWork, events};
+use crate::{Constraint, Error, Once, RepositoryError, Result, UnitOfWork, events};
 
 const EMAIL_TAKEN: &str = "A user with this email already exists.";
 const PHONE_NUMBER_TAKEN: &str = "A user with this contract number already exists.";
@@ -35,13 +35,14 @@ pub struct Registered {
 
 impl Accounts {
     /// Makes an account that is verified by the code it sends. Hashes: keep it off the database lane.
-    pub fn register(&self, request: Register) -> Result<Registered> {
-        let mut user = self.judge(request, UserType::is_open_to_registration)?;
+    pub fn register(&self, request: Register, once: Once<'_, Registered>) -> Result<Registered> {
+        let mut user = self.judge(request, UserType::is_open_to_registration, &once)?;
         let code = self.random.code()?;
         user.verified_at = None;
-        let user_id = self
-            .store_new(&user, |uow, id| self.issue_code(uow, id, &user.email, CodePurpose::EmailVerification, &code))?;
-        Ok(Registered { user_id, code })
+        self.store_new(&user, once, |uow, user_id| {
+            self.issue_code(uow, user_id, &user.email, CodePurpose::EmailVerification, &code)?;
+            Ok(Registered { user_id, code: code.clone() })
+        })
     }
 
     /// Makes a verified admin. For the operator alone: no route leads here.
@@ -53,8 +54,9 @@ impl Accounts {
             password: Some(password.to_owned()),
             violations: Violations::default(),
         };
-        let user = self.judge(request, |user_type| user_type == UserType::Admin)?;
-        self.store_new(&user, |_, _| Ok(()))
+        let once = Once::unkeyed();
+        let user = self.judge(request, |user_type| user_type == UserType::Admin, &once)?;
+        self.store_new(&user, once, |_, id| Ok(id))
     }
 
     /// Proves the address with the code that was sent to it, and makes the profile.
@@ -91,7 +93,7 @@ impl Accounts {
     }
 
     /// Judges everything that can be judged before anything is written, and hashes the password if nothing is broken.
-    fn judge(&self, request: Register, may_be: impl Fn(UserType) -> bool) -> Result<NewUser> {
+    fn judge<T>(&self, request: Register, may_be: impl Fn(UserType) -> bool, once: &Once<'_, T>) -> Result<NewUser> {
         let mut violations = request.violations;
         let mut given = |field: &str, value: Option<String>| {
             if value.is_none() && violations.of(field).is_empty() {
@@ -116,6 +118,7 @@ impl Accounts {
                 .ok()
         });
         let (email_taken, phone_number_taken) = self.store.read(|uow| {
+            once.refuse_repeated(uow, self.clock.now())?;
             let email_taken = match &email {
                 Some(email) => uow.users().find_by_email(email)?.is_some(),
                 None => false,
@@ -145,8 +148,13 @@ impl Accounts {
     }
 
     /// Stores the account; two who register at once with one address or number are told apart by the constraint.
-    fn store_new(&self, user: &NewUser, then: impl Fn(&mut dyn UnitOfWork, UserId) -> Result<()>) -> Result<UserId> {
-        self.store.write(|uow| {
+    fn store_new<T>(
+        &self,
+        user: &NewUser,
+        once: Once<'_, T>,
+        then: impl Fn(&mut dyn UnitOfWork, UserId) -> Result<T>,
+    ) -> Result<T> {
+        once.write(&*self.store, user.created_at, |uow| {
             let id = uow.users().insert(user).map_err(|error| match error {
                 RepositoryError::Conflict(Constraint::UserEmail) => Error::invalid("email", EMAIL_TAKEN),
                 RepositoryError::Conflict(Constraint::UserPhoneNumber) => {
@@ -154,8 +162,7 @@ impl Accounts {
                 }
                 other => other.into(),
             })?;
-            then(uow, id)?;
-            Ok(id)
+            then(uow, id)
         })
     }
 }

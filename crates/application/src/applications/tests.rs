@@ -10,7 +10,7 @@ use crate::fixtures::{
     stored_document,
 };
 use crate::mocks::{MockStore, MockUnitOfWork};
-use crate::{Access, NewNotification, Notification};
+use crate::{Access, NewNotification, Notification, Once};
 
 fn wire(uow: MockUnitOfWork) -> (Applications, Arc<MockStore>) {
     let store = store(uow);
@@ -119,7 +119,7 @@ fn an_application_is_stored_counted_and_told_to_the_employer() {
     uow.outbox.expect_enqueue().once().in_sequence(&mut order).with(eq(mail)).returning(|_| Ok(NotificationId(1)));
     let (applications, store) = wire(uow);
 
-    let sent = applications.submit(&candidate(), &request()).unwrap();
+    let sent = applications.submit(&candidate(), &request(), Once::unkeyed()).unwrap();
     let expected =
         JobApplication { form: form(), resume: Some(resume()), applied_at: now(), updated_at: now(), ..application() };
     let allowance = Allowance { policy: applications_a_day(3), remaining: 2, reset_after: UNTIL_MIDNIGHT };
@@ -129,7 +129,7 @@ fn an_application_is_stored_counted_and_told_to_the_employer() {
 
 #[test]
 fn applying_is_for_candidates_who_act_for_themselves() {
-    let submit = |actor: &Actor, request: &ApplyForJob| wire(with_job(job())).0.submit(actor, request);
+    let submit = |actor: &Actor, request: &ApplyForJob| wire(with_job(job())).0.submit(actor, request, Once::unkeyed());
     assert!(matches!(submit(&employer(), &request()), Err(Error::Forbidden(_))));
     assert!(matches!(submit(&admin(), &request()), Err(Error::Forbidden(_))));
     let another_job = ApplyForJob { job: Some(job().id.0 + 1), ..request() };
@@ -143,7 +143,7 @@ fn applying_is_for_candidates_who_act_for_themselves() {
 fn a_candidate_without_a_profile_does_not_apply() {
     let mut uow = MockUnitOfWork::default();
     uow.candidates.expect_id_of_user().returning(|_| Ok(None));
-    assert!(matches!(wire(uow).0.submit(&candidate(), &request()), Err(Error::NotFound(_))));
+    assert!(matches!(wire(uow).0.submit(&candidate(), &request(), Once::unkeyed()), Err(Error::NotFound(_))));
 }
 
 #[test]
@@ -151,13 +151,13 @@ fn a_job_that_is_unknown_closed_or_deleted_takes_no_application() {
     let mut unknown = MockUnitOfWork::default();
     unknown.candidates.expect_id_of_user().returning(|_| Ok(Some(CANDIDATE)));
     unknown.jobs.expect_find().returning(|_| Ok(None));
-    assert!(matches!(wire(unknown).0.submit(&candidate(), &request()), Err(Error::NotFound(_))));
+    assert!(matches!(wire(unknown).0.submit(&candidate(), &request(), Once::unkeyed()), Err(Error::NotFound(_))));
 
     let mut closed = job();
     closed.posting.deadline = now();
     for job in [closed, deleted_job()] {
         let (applications, store) = wire(with_job(job));
-        assert!(matches!(applications.submit(&candidate(), &request()), Err(Error::Conflict(_))));
+        assert!(matches!(applications.submit(&candidate(), &request(), Once::unkeyed()), Err(Error::Conflict(_))));
         assert_eq!(store.transactions(), [(Access::Write, false)]);
     }
 }
@@ -170,7 +170,7 @@ fn applying_again_changes_nothing_even_after_the_deadline() {
         let mut uow = with_job(job);
         uow.applications = crate::mocks::MockApplicationRepository::new();
         uow.applications.expect_exists().returning(|_, _| Ok(true));
-        assert_eq!(wire(uow).0.submit(&candidate(), &request()).unwrap(), Submission::AlreadyApplied);
+        assert_eq!(wire(uow).0.submit(&candidate(), &request(), Once::unkeyed()).unwrap(), Submission::AlreadyApplied);
     }
 }
 
@@ -182,7 +182,7 @@ fn the_second_of_two_that_apply_at_once_takes_no_quota_and_leaves_no_resume_behi
     uow.documents.expect_delete_unused().once().with(eq(resume().id)).returning(|_| Ok(true));
     uow.usage.expect_take_application().never();
     uow.outbox.expect_enqueue().never();
-    assert_eq!(wire(uow).0.submit(&candidate(), &request()).unwrap(), Submission::AlreadyApplied);
+    assert_eq!(wire(uow).0.submit(&candidate(), &request(), Once::unkeyed()).unwrap(), Submission::AlreadyApplied);
 }
 
 #[test]
@@ -191,7 +191,8 @@ fn over_the_quota_the_application_is_undone_until_midnight_utc() {
     expect_free_plan(&mut uow, 3);
     uow.outbox.expect_enqueue().never();
     let (applications, store) = wire(uow);
-    let Err(Error::LimitReached { policy, message, retry_after }) = applications.submit(&candidate(), &request())
+    let Err(Error::LimitReached { policy, message, retry_after }) =
+        applications.submit(&candidate(), &request(), Once::unkeyed())
     else {
         panic!("the quota was not kept");
     };
@@ -211,7 +212,7 @@ fn the_quota_is_that_of_the_active_plan_while_it_entitles() {
         uow.subscriptions.expect_active().returning(move |_| Ok(Some((subscription.clone(), terms.clone()))));
         uow.plans.expect_find_by_name().returning(|name| Ok(Some(plan_of(name, 2))));
         uow.applications.expect_parties().returning(|_| Ok(None));
-        let sent = wire(uow).0.submit(&candidate(), &request()).unwrap();
+        let sent = wire(uow).0.submit(&candidate(), &request(), Once::unkeyed()).unwrap();
         let Submission::Sent(_, allowance) = sent else { panic!("{sent:?}") };
         assert_eq!((allowance.policy.quota, allowance.remaining), (limit, limit - 1));
     };
@@ -229,7 +230,7 @@ fn a_portal_without_a_free_plan_is_a_defect_and_no_allowance() {
     uow.subscriptions.expect_active().returning(|_| Ok(None));
     uow.plans.expect_find_by_name().returning(|_| Ok(None));
     let (applications, store) = wire(uow);
-    assert!(matches!(applications.submit(&candidate(), &request()), Err(Error::Internal(_))));
+    assert!(matches!(applications.submit(&candidate(), &request(), Once::unkeyed()), Err(Error::Internal(_))));
     assert_eq!(store.transactions(), [(Access::Write, false)]);
 }
 

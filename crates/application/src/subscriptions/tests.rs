@@ -8,7 +8,7 @@ use crate::fixtures::{
     CANDIDATE_USER, STRANGER, admin, candidate, clock, employer, now, plan, store, user, violations,
 };
 use crate::mocks::{MockStore, MockUnitOfWork};
-use crate::{Access, NewNotification, Notification};
+use crate::{Access, NewNotification, Notification, Once};
 
 fn wire(uow: MockUnitOfWork) -> (Subscriptions, Arc<MockStore>) {
     let store = store(uow);
@@ -48,7 +48,7 @@ fn anyone_lists_the_plans() {
 fn plans_are_made_changed_and_deleted_by_admins_alone() {
     for actor in [candidate(), employer()] {
         let (subscriptions, store) = wire(MockUnitOfWork::default());
-        assert!(matches!(subscriptions.add_plan(&actor, &basic().terms), Err(Error::Forbidden(_))));
+        assert!(matches!(subscriptions.add_plan(&actor, &basic().terms, Once::unkeyed()), Err(Error::Forbidden(_))));
         assert!(matches!(subscriptions.revise_plan(&actor, basic().id, &basic().terms), Err(Error::Forbidden(_))));
         assert!(matches!(subscriptions.delete_plan(&actor, basic().id), Err(Error::Forbidden(_))));
         assert_eq!(store.transactions(), []);
@@ -59,7 +59,7 @@ fn plans_are_made_changed_and_deleted_by_admins_alone() {
 fn an_admin_makes_a_plan() {
     let mut uow = MockUnitOfWork::default();
     uow.plans.expect_insert().once().with(eq(basic().terms), eq(now())).returning(|_, _| Ok(basic()));
-    assert_eq!(wire(uow).0.add_plan(&admin(), &basic().terms).unwrap(), basic());
+    assert_eq!(wire(uow).0.add_plan(&admin(), &basic().terms, Once::unkeyed()).unwrap(), basic());
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn the_name_of_a_plan_is_unique() {
     uow.plans.expect_insert().returning(move |_, _| taken().map(|()| basic()));
     uow.plans.expect_update().returning(move |_| taken());
     let (subscriptions, store) = wire(uow);
-    let added = violations(subscriptions.add_plan(&admin(), &basic().terms));
+    let added = violations(subscriptions.add_plan(&admin(), &basic().terms, Once::unkeyed()));
     let renamed_to_free = PlanTerms { name: PlanName::Free, ..basic().terms };
     let revised = violations(subscriptions.revise_plan(&admin(), basic().id, &renamed_to_free));
     for broken in [added, revised] {
@@ -131,7 +131,8 @@ fn subscribing_ends_the_former_subscription_before_the_new_one_is_stored() {
         .with(eq(fresh.clone()))
         .returning(|_| Ok(SubscriptionId(42)));
     let (subscriptions, store) = wire(uow);
-    let subscription = subscriptions.subscribe(&candidate(), Some(CANDIDATE_USER.0), basic().id).unwrap();
+    let subscription =
+        subscriptions.subscribe(&candidate(), Some(CANDIDATE_USER.0), basic().id, Once::unkeyed()).unwrap();
     assert_eq!(subscription, Subscription { id: SubscriptionId(42), ..fresh });
     assert_eq!(subscription.period_ends_at, Some(now() + TimeDelta::days(30)));
     assert_eq!(store.transactions(), [(Access::Write, true)]);
@@ -144,7 +145,7 @@ fn a_first_subscription_ends_nothing_and_one_to_the_free_plan_never_ends() {
     uow.subscriptions.expect_lock_active().returning(|_| Ok(None));
     uow.subscriptions.expect_update().never();
     uow.subscriptions.expect_insert().once().returning(|_| Ok(SubscriptionId(42)));
-    let subscription = wire(uow).0.subscribe(&employer(), None, free().id).unwrap();
+    let subscription = wire(uow).0.subscribe(&employer(), None, free().id, Once::unkeyed()).unwrap();
     assert_eq!((subscription.period_ends_at, subscription.is_active), (None, true));
 }
 
@@ -153,7 +154,7 @@ fn a_subscription_is_for_the_caller_who_exists_and_to_a_plan_that_does() {
     let subscribe = |known, user, plan| {
         let mut uow = with_plans();
         uow.users.expect_lock().returning(move |_| Ok(known));
-        wire(uow).0.subscribe(&candidate(), user, plan)
+        wire(uow).0.subscribe(&candidate(), user, plan, Once::unkeyed())
     };
     assert!(matches!(subscribe(true, Some(STRANGER.0), basic().id), Err(Error::Forbidden(_))));
     assert!(matches!(subscribe(false, None, basic().id), Err(Error::Unauthenticated(_))));

@@ -147,7 +147,12 @@ const ERRORS: &[SharedError] = &[
     SharedError::new(403, "Forbidden", "The wrong role, or an id in the body that is not the caller's own.", "Error"),
     SharedError::new(404, "NotFound", "Not there, or not the caller's to know of.", "Error"),
     SharedError::new(408, "RequestTimeout", "The body did not arrive within 30 seconds.", "Error"),
-    SharedError::new(409, "Conflict", "Not possible in the present state.", "Error"),
+    SharedError::new(
+        409,
+        "Conflict",
+        "Not possible in the present state; with `Retry-After`: a request with the same `Idempotency-Key` is being answered.",
+        "Error",
+    ),
     SharedError::new(
         412,
         "PreconditionFailed",
@@ -174,10 +179,12 @@ impl SharedError {
     }
 
     fn headers(&self) -> Option<(&'static str, Value)> {
-        let header = |schema: Value, about: &str| json!({ "schema": schema, "description": about, "required": true });
+        let required = self.status != 409;
+        let header =
+            |schema: Value, about: &str| json!({ "schema": schema, "description": about, "required": required });
         match self.status {
             401 => Some(("WWW-Authenticate", header(json!({ "const": "Bearer" }), "How to authenticate."))),
-            429 | 503 => {
+            409 | 429 | 503 => {
                 let seconds = json!({ "type": "integer", "minimum": 1 });
                 Some(("Retry-After", header(seconds, "After how many seconds to try again.")))
             }

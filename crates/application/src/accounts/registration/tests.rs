@@ -6,7 +6,7 @@ use crate::fixtures::{
     AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, dead_codes, digest_of, email, hash_of, kept_code, now,
     phone_number, sealed, unverified, user, violations,
 };
-use crate::{Access, NewNotification, Notification, SealedCode};
+use crate::{Access, NewNotification, Notification, Once, RequestKey, SealedCode, StoredReceipt};
 
 fn request() -> Register {
     Register {
@@ -31,13 +31,16 @@ fn every_broken_rule_is_reported_at_once_and_nothing_is_hashed_or_written() {
     let mut fixture = AccountsFixture::default();
     fixture.expect_user(&user());
     let (accounts, store) = fixture.wire();
-    let broken = violations(accounts.register(Register {
-        email: Some("ANN@example.com".to_owned()),
-        phone_number: Some("8801711111111".to_owned()),
-        user_type: Some("admin".to_owned()),
-        password: Some("1234".to_owned()),
-        violations: Violations::single("confirm_password", "Password field does not match"),
-    }));
+    let broken = violations(accounts.register(
+        Register {
+            email: Some("ANN@example.com".to_owned()),
+            phone_number: Some("8801711111111".to_owned()),
+            user_type: Some("admin".to_owned()),
+            password: Some("1234".to_owned()),
+            violations: Violations::single("confirm_password", "Password field does not match"),
+        },
+        Once::unkeyed(),
+    ));
     assert_eq!(broken.of("email"), [EMAIL_TAKEN]);
     assert_eq!(broken.of("phone_number"), [PHONE_NUMBER_TAKEN]);
     assert_eq!(broken.of("user_type"), ["\"admin\" is not a valid choice."]);
@@ -50,7 +53,9 @@ fn every_broken_rule_is_reported_at_once_and_nothing_is_hashed_or_written() {
 fn what_is_missing_is_required_unless_the_shell_said_why_already() {
     let (accounts, _) = AccountsFixture::default().wire();
     let violations_of_shell = Violations::single("email", "Not a valid string.");
-    let broken = violations(accounts.register(Register { violations: violations_of_shell, ..Register::default() }));
+    let broken = violations(
+        accounts.register(Register { violations: violations_of_shell, ..Register::default() }, Once::unkeyed()),
+    );
     assert_eq!(broken.of("email"), ["Not a valid string."]);
     for field in ["phone_number", "user_type", "password"] {
         assert_eq!(broken.of(field), ["This field is required."], "{field}");
@@ -60,12 +65,15 @@ fn what_is_missing_is_required_unless_the_shell_said_why_already() {
 #[test]
 fn malformed_values_are_reported_without_being_looked_up() {
     let (accounts, _) = AccountsFixture::default().wire();
-    let broken = violations(accounts.register(Register {
-        email: Some("ben".to_owned()),
-        phone_number: Some("12".to_owned()),
-        user_type: Some("Employer".to_owned()),
-        ..request()
-    }));
+    let broken = violations(accounts.register(
+        Register {
+            email: Some("ben".to_owned()),
+            phone_number: Some("12".to_owned()),
+            user_type: Some("Employer".to_owned()),
+            ..request()
+        },
+        Once::unkeyed(),
+    ));
     assert_eq!(broken.fields().map(|(field, _)| field).collect::<Vec<_>>(), ["email", "phone_number", "user_type"]);
 }
 
@@ -73,7 +81,9 @@ fn malformed_values_are_reported_without_being_looked_up() {
 fn a_password_is_judged_by_the_address_and_number_given_with_it() {
     for password in ["Ben@Example.com", "x01722222222"] {
         let (accounts, _) = empty().wire();
-        let broken = violations(accounts.register(Register { password: Some(password.to_owned()), ..request() }));
+        let broken = violations(
+            accounts.register(Register { password: Some(password.to_owned()), ..request() }, Once::unkeyed()),
+        );
         assert_eq!(broken.of("password").len(), 1, "{password}");
     }
 }
@@ -105,7 +115,7 @@ fn an_account_is_stored_unverified_with_the_digest_of_its_code_and_a_sealed_mail
     fixture.uow.outbox.expect_enqueue().once().with(eq(mail)).returning(|_| Ok(jobportal_domain::NotificationId(1)));
     let (accounts, store) = fixture.wire();
 
-    let registered = accounts.register(request()).unwrap();
+    let registered = accounts.register(request(), Once::unkeyed()).unwrap();
     assert_eq!((registered.user_id, registered.code.expose()), (UserId(8), CODE));
     assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true)]);
 }
@@ -120,7 +130,7 @@ fn two_who_register_at_once_get_the_same_answer_as_one_after_the_other() {
         fixture.expect_hash();
         fixture.uow.users.expect_insert().returning(move |_| Err(RepositoryError::Conflict(constraint)));
         let (accounts, store) = fixture.wire();
-        let broken = violations(accounts.register(request()));
+        let broken = violations(accounts.register(request(), Once::unkeyed()));
         assert_eq!(broken, Violations::single(field, message));
         assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, false)]);
     }
@@ -131,7 +141,7 @@ fn hashing_happens_before_the_account_is_written() {
     let mut fixture = empty();
     fixture.hasher.expect_hash().returning(|_| Err(Error::Internal("no entropy".into())));
     let (accounts, store) = fixture.wire();
-    assert!(matches!(accounts.register(request()), Err(Error::Internal(_))));
+    assert!(matches!(accounts.register(request(), Once::unkeyed()), Err(Error::Internal(_))));
     assert_eq!(store.transactions(), [(Access::Read, true)]);
 }
 
@@ -144,7 +154,7 @@ fn an_account_whose_mail_can_not_be_queued_is_undone() {
     fixture.uow.codes.expect_replace().returning(|_| Ok(()));
     fixture.uow.outbox.expect_enqueue().returning(|_| Err(RepositoryError::Unavailable("full".into())));
     let (accounts, store) = fixture.wire();
-    assert!(matches!(accounts.register(request()), Err(Error::Unavailable(_))));
+    assert!(matches!(accounts.register(request(), Once::unkeyed()), Err(Error::Unavailable(_))));
     assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, false)]);
 }
 
@@ -310,4 +320,22 @@ fn a_user_who_got_as_many_codes_as_allowed_gets_no_more_and_nobody_is_told() {
     fixture.uow.outbox.expect_enqueue().never();
     let (accounts, _) = fixture.wire();
     assert!(accounts.resend_code(&unverified().email).is_ok());
+}
+
+#[test]
+fn a_retry_meets_its_receipt_and_not_the_account_that_it_made() {
+    let mut fixture = AccountsFixture::default();
+    fixture.expect_user(&user());
+    let kept = StoredReceipt { fingerprint: "f".to_owned(), sealed: sealed("answer") };
+    fixture.uow.receipts.expect_find().returning(move |_, _| Ok(Some(kept.clone())));
+    let (accounts, store) = fixture.wire();
+    let vault = accounts.vault.clone();
+    let key =
+        RequestKey { caller: "email:ann@example.com".to_owned(), key: "k".to_owned(), fingerprint: "f".to_owned() };
+    let mut render = |_: &Registered| unreachable!("nothing is made");
+    let request = Register { email: Some("ann@example.com".to_owned()), ..request() };
+    let outcome = accounts.register(request, Once::keyed(key, &*vault, &mut render));
+    assert!(matches!(outcome, Err(Error::Repeated(receipt)) if receipt.0 == "answer"));
+    // Neither hashed nor written.
+    assert_eq!(store.transactions(), [(Access::Read, false)]);
 }
