@@ -20,7 +20,7 @@ pub struct Register {
     pub user_type: Option<String>,
     /// The password.
     pub password: Option<String>,
-    /// Rules that the shell found broken already; they are reported with the rest.
+    /// Rules that were found broken before; they are reported with the rest, under the same names of fields.
     pub violations: Violations,
 }
 
@@ -34,7 +34,10 @@ pub struct Registered {
 }
 
 impl Accounts {
-    /// Makes an account that is verified by the code it sends. Hashes: keep it off the database lane.
+    /// Makes an account that is verified by the code it sends. Slow: it hashes.
+    ///
+    /// Fails with [`Error::Invalid`], all broken rules at once, under `email`, `phone_number`, `user_type` and
+    /// `password`; an address or a number that is taken is one of them.
     pub fn register(&self, request: Register, once: Once<'_, Registered>) -> Result<Registered> {
         let mut user = self.judge(request, UserType::is_open_to_registration, &once)?;
         let code = self.random.code()?;
@@ -45,7 +48,8 @@ impl Accounts {
         })
     }
 
-    /// Makes a verified admin. For the operator alone: no route leads here.
+    /// Makes a verified admin. For the operator alone: it asks nobody's permission, so let no request lead here. Slow:
+    /// it hashes. Fails as [`Self::register`] does.
     pub fn create_admin(&self, email: &str, phone_number: &str, password: &str) -> Result<UserId> {
         let request = Register {
             email: Some(email.to_owned()),
@@ -59,7 +63,8 @@ impl Accounts {
         self.store_new(&user, once, |_, id| Ok(id))
     }
 
-    /// Proves the address with the code that was sent to it, and makes the profile.
+    /// Proves the address with the code that was sent to it, and makes the profile. Fails with [`Error::Invalid`] under
+    /// both `email` and `code`, whatever is wrong with one of them, so that it tells nobody who has an account.
     pub fn verify_email(&self, email: &str, code: &str) -> Result<()> {
         let (Ok(email), Some(code)) = (EmailAddress::parse(email), Code::parse(code)) else {
             return Err(rejected());
