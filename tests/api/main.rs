@@ -13,6 +13,7 @@ mod applications;
 mod candidates;
 mod commands;
 mod common;
+mod conditional;
 mod directory;
 mod docs;
 mod documents;

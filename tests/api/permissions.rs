@@ -21,7 +21,7 @@ fn selected() -> Value {
 }
 
 /// Every route. What someone may do is done, or refused for its empty body (400). The candidate has applied to `{job}`.
-const ROUTES: &[Row] = &[
+pub(crate) const ROUTES: &[Row] = &[
     ("GET", "/", nothing, [200; 5]),
     ("GET", "/docs/", nothing, [200; 5]),
     ("GET", "/docs/{script}", nothing, [200; 5]),
@@ -67,6 +67,7 @@ const ROUTES: &[Row] = &[
     ("PATCH", "/application/status/{application}/", selected, [401, 403, 200, 404, 403]),
     ("POST", "/application/{job}/", nothing, [401, 200, 403, 403, 403]),
     ("GET", "/subscription/plan/", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/subscription/plan/{plan}/", nothing, [401, 200, 200, 200, 200]),
     ("POST", "/subscription/plan/", nothing, [401, 403, 403, 403, 400]),
     ("PUT", "/subscription/plan/{plan}/", nothing, [401, 403, 403, 403, 400]),
     ("POST", "/subscription/add/plan/", nothing, [401, 400, 400, 400, 400]),
@@ -94,7 +95,7 @@ fn described() -> BTreeSet<(String, String)> {
 /// A path of the table as the description has it.
 fn pattern(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment {
-        "{resume}" | "{picture}" | "{logo}" | "{script}" => "{name}",
+        "{resume}" | "{picture}" | "{logo}" | "{script}" | "{name}" => "{name}",
         other if other.starts_with('{') => "{id}",
         other => other,
     });
@@ -136,7 +137,8 @@ impl World {
             ("{logo}", "PATCH", "/employer/profile/", &owner, "profile_picture", PNG),
         ] {
             let form = Form::new().part(key, Part::bytes(content).file_name("file"));
-            let answer = app.client.form(method, path, Some(&account.token), form).await;
+            let request = app.client.request(method, path, Some(&account.token)).header("if-match", "*");
+            let answer = app.client.send(request.multipart(form)).await;
             let file = answer.json[key].as_str().unwrap_or_else(|| panic!("{answer:?}"));
             names.insert(name, file.rsplit('/').next().unwrap().to_owned());
         }

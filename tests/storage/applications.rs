@@ -1,7 +1,7 @@
 use jobportal_application::Error;
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, DocumentKind, EmployerDetails, JobApplication,
-    JobId, PersonalDetails, ProfessionalDetails, Section, UserType,
+    JobId, PersonalDetails, ProfessionalDetails, Section, UserType, Version,
 };
 use jobportal_tests::database::TestDatabase;
 
@@ -34,9 +34,15 @@ fn an_application_comes_back_with_all_that_belongs_to_it(db: &TestDatabase) {
             let picture = insert(user, DocumentKind::ProfilePicture, "picture")?;
             let resume = insert(user, DocumentKind::Resume, "resume")?;
             let attachment = insert(user, DocumentKind::Resume, "attachment")?;
-            uow.employers().update(employer_id, &EmployerDetails::default(), Some(logo.id), now())?;
-            uow.candidates().update_personal(candidate_id, &PersonalDetails::default(), Some(picture.id), now())?;
-            uow.candidates().save_professional(candidate_id, &skills, Some(resume.id), now())?;
+            uow.employers().update(employer_id, &EmployerDetails::default(), Some(logo.id), Version(2), now())?;
+            uow.candidates().update_personal(
+                candidate_id,
+                &PersonalDetails::default(),
+                Some(picture.id),
+                Version(2),
+                now(),
+            )?;
+            uow.candidates().save_professional(candidate_id, &skills, Some(resume.id), Version(3), now())?;
             let mut new = new_application(job_id, candidate_id);
             new.resume = Some(attachment.id);
             let id = uow.applications().insert(&new)?.unwrap();
@@ -50,6 +56,7 @@ fn an_application_comes_back_with_all_that_belongs_to_it(db: &TestDatabase) {
                 status: ApplicationStatus::Applied,
                 applied_at: now(),
                 updated_at: now(),
+                version: Version::FIRST,
             };
             let profile = uow.candidates().find(candidate_id)?.unwrap().profile;
             assert_eq!(profile.professional.as_ref().unwrap().resume, Some(resume));
@@ -122,12 +129,13 @@ fn a_move_is_kept(db: &TestDatabase) {
     let store = db.store();
     let ((_, employer_id), (_, candidate_id)) = (employer(&*store, 1), candidate(&*store, 2));
     let id = apply(&*store, job(&*store, employer_id, "Engineer"), candidate_id);
-    for status in ApplicationStatus::ALL.iter().rev() {
+    for (number, status) in (2..).zip(ApplicationStatus::ALL.iter().rev()) {
         store
             .write(|uow| {
                 let mut application = uow.applications().lock(id)?.unwrap().application;
                 application.move_to(*status, after(7)).unwrap();
                 uow.applications().update_status(&application)?;
+                assert_eq!(application.version, Version(number));
                 assert_eq!(uow.applications().details(id)?.unwrap().application, application);
                 Ok(())
             })
@@ -186,7 +194,7 @@ fn the_parties_of_an_application_can_be_told(db: &TestDatabase) {
     let parties = || store.read(|uow| Ok(uow.applications().parties(id)?.unwrap())).unwrap();
     assert_eq!(parties().candidate_name, None);
     let named = PersonalDetails { last_name: Some(text("Abc")), ..PersonalDetails::default() };
-    store.write(|uow| Ok(uow.candidates().update_personal(candidate_id, &named, None, now())?)).unwrap();
+    store.write(|uow| Ok(uow.candidates().update_personal(candidate_id, &named, None, Version(2), now())?)).unwrap();
     let parties = parties();
     assert_eq!((parties.job_title.as_str(), parties.company_name.as_str()), ("Engineer", "ACME"));
     assert_eq!(parties.candidate_name.as_deref(), Some("Abc"));

@@ -2,7 +2,7 @@ use chrono::NaiveDate;
 use jobportal_application::Contact;
 use jobportal_domain::{
     CandidateId, CandidateProfile, DocumentKind, PersonalDetails, ProfessionalDetails, ProfessionalProfile, Section,
-    Text, UserId, UserType, WebAddress,
+    Text, UserId, UserType, Version, WebAddress,
 };
 use jobportal_tests::database::TestDatabase;
 
@@ -39,8 +39,14 @@ fn details(mark: &str) -> ProfessionalDetails {
 fn a_new_profile_is_empty(db: &TestDatabase) {
     let store = db.store();
     let (user_id, id) = candidate(&*store, 1);
-    let empty =
-        CandidateProfile { id, user_id, personal: PersonalDetails::default(), picture: None, professional: None };
+    let empty = CandidateProfile {
+        id,
+        user_id,
+        personal: PersonalDetails::default(),
+        picture: None,
+        professional: None,
+        version: Version::FIRST,
+    };
     store
         .read(|uow| {
             let found = uow.candidates().find(id)?.unwrap();
@@ -70,8 +76,9 @@ fn every_part_of_a_profile_comes_back_and_can_be_replaced(db: &TestDatabase) {
         .write(|uow| {
             let picture = uow.documents().insert(user_id, &document(DocumentKind::ProfilePicture, "p"), now())?;
             let resume = uow.documents().insert(user_id, &document(DocumentKind::Resume, "r"), now())?;
-            uow.candidates().update_personal(id, &personal(), Some(picture.id), now())?;
-            let professional = uow.candidates().save_professional(id, &details("old"), Some(resume.id), now())?;
+            uow.candidates().update_personal(id, &personal(), Some(picture.id), Version(2), now())?;
+            let professional =
+                uow.candidates().save_professional(id, &details("old"), Some(resume.id), Version(3), now())?;
             let mut expected = CandidateProfile {
                 id,
                 user_id,
@@ -82,18 +89,17 @@ fn every_part_of_a_profile_comes_back_and_can_be_replaced(db: &TestDatabase) {
                     resume: Some(resume),
                     details: details("old"),
                 }),
+                version: Version(3),
             };
             assert_eq!(uow.candidates().find(id)?.unwrap().profile, expected);
 
-            let again = uow.candidates().save_professional(id, &details("new"), None, after(1))?;
+            let again = uow.candidates().save_professional(id, &details("new"), None, Version(4), after(1))?;
             assert_eq!(again, professional);
-            expected.professional =
-                Some(ProfessionalProfile { id: professional, resume: None, details: details("new") });
+            expected.revise_professional(details("new"), None);
             assert_eq!(uow.candidates().find(id)?.unwrap().profile, expected);
 
-            uow.candidates().update_personal(id, &PersonalDetails::default(), None, after(1))?;
-            expected.personal = PersonalDetails::default();
-            expected.picture = None;
+            uow.candidates().update_personal(id, &PersonalDetails::default(), None, Version(5), after(1))?;
+            expected.revise_personal(PersonalDetails::default(), None);
             assert_eq!(uow.candidates().find(id)?.unwrap().profile, expected);
             Ok(())
         })
@@ -106,9 +112,9 @@ fn profiles_are_listed_by_id_with_their_own_lists(db: &TestDatabase) {
     store
         .write(|uow| {
             for id in &ids[..2] {
-                uow.candidates().save_professional(*id, &details(&id.to_string()), None, now())?;
+                uow.candidates().save_professional(*id, &details(&id.to_string()), None, Version(2), now())?;
             }
-            uow.candidates().update_personal(ids[2], &personal(), None, now())?;
+            uow.candidates().update_personal(ids[2], &personal(), None, Version(2), now())?;
 
             let all = uow.candidates().list(page(1, 10))?;
             assert_eq!(all.items.iter().map(|account| account.profile.id).collect::<Vec<_>>(), ids);

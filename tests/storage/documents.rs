@@ -1,4 +1,4 @@
-use jobportal_domain::{DocumentKind, EmployerDetails, PersonalDetails, ProfessionalDetails, UserType};
+use jobportal_domain::{DocumentKind, EmployerDetails, PersonalDetails, ProfessionalDetails, UserType, Version};
 use jobportal_tests::database::TestDatabase;
 
 use crate::fixtures::{apply, candidate, document, employer, job, new_application, now};
@@ -58,16 +58,16 @@ fn a_document_in_use_is_not_forgotten(db: &TestDatabase) {
             let mut application = new_application(job, id);
             application.resume = Some(attachment);
             uow.applications().insert(&application)?;
-            uow.candidates().update_personal(id, &PersonalDetails::default(), Some(picture), now())?;
-            uow.candidates().save_professional(id, &ProfessionalDetails::default(), Some(resume), now())?;
-            uow.employers().update(company, &EmployerDetails::default(), Some(logo), now())?;
+            uow.candidates().update_personal(id, &PersonalDetails::default(), Some(picture), Version(2), now())?;
+            uow.candidates().save_professional(id, &ProfessionalDetails::default(), Some(resume), Version(3), now())?;
+            uow.employers().update(company, &EmployerDetails::default(), Some(logo), Version(2), now())?;
             for document in all {
                 assert!(!uow.documents().delete_unused(document)?);
             }
 
-            uow.candidates().update_personal(id, &PersonalDetails::default(), None, now())?;
-            uow.candidates().save_professional(id, &ProfessionalDetails::default(), None, now())?;
-            uow.employers().update(company, &EmployerDetails::default(), None, now())?;
+            uow.candidates().update_personal(id, &PersonalDetails::default(), None, Version(4), now())?;
+            uow.candidates().save_professional(id, &ProfessionalDetails::default(), None, Version(5), now())?;
+            uow.employers().update(company, &EmployerDetails::default(), None, Version(3), now())?;
             for (document, is_deleted) in all.into_iter().zip([true, true, true, false]) {
                 assert_eq!(uow.documents().delete_unused(document)?, is_deleted);
                 assert!(!uow.documents().delete_unused(document)?);

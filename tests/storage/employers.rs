@@ -1,4 +1,4 @@
-use jobportal_domain::{DocumentKind, EmployerDetails, EmployerId, EmployerProfile, UserId, WebAddress};
+use jobportal_domain::{DocumentKind, EmployerDetails, EmployerId, EmployerProfile, UserId, Version, WebAddress};
 use jobportal_tests::database::TestDatabase;
 
 use crate::fixtures::{after, document, employer, now, page, text};
@@ -17,18 +17,22 @@ fn a_profile_comes_back_and_can_be_replaced(db: &TestDatabase) {
     };
     store
         .write(|uow| {
-            let mut expected = EmployerProfile { id, user_id, details: EmployerDetails::default(), picture: None };
+            let mut expected = EmployerProfile {
+                id,
+                user_id,
+                details: EmployerDetails::default(),
+                picture: None,
+                version: Version::FIRST,
+            };
             assert_eq!(uow.employers().find(id)?.as_ref(), Some(&expected));
             let picture = uow.documents().insert(user_id, &document(DocumentKind::ProfilePicture, "p"), now())?;
-            uow.employers().update(id, &details, Some(picture.id), after(1))?;
-            expected.details = details.clone();
-            expected.picture = Some(picture);
+            uow.employers().update(id, &details, Some(picture.id), Version(2), after(1))?;
+            expected.revise(details.clone(), Some(picture));
             assert_eq!(uow.employers().find(id)?.as_ref(), Some(&expected));
             assert_eq!(uow.employers().find_by_user(user_id)?.as_ref(), Some(&expected));
 
-            uow.employers().update(id, &EmployerDetails::default(), None, after(2))?;
-            expected.details = EmployerDetails::default();
-            expected.picture = None;
+            uow.employers().update(id, &EmployerDetails::default(), None, Version(3), after(2))?;
+            expected.revise(EmployerDetails::default(), None);
             assert_eq!(uow.employers().find(id)?, Some(expected));
             assert_eq!(uow.employers().find(EmployerId(id.0 + 1))?, None);
             assert_eq!(uow.employers().find_by_user(UserId(user_id.0 + 1))?, None);

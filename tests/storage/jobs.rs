@@ -1,15 +1,19 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use jobportal_application::{JobFilter, Store};
+use jobportal_application::{Actor, Error, JobFilter, Jobs, Precondition, Store, SystemClock};
 use jobportal_domain::{
-    DocumentKind, EmployerDetails, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType,
+    DocumentKind, EmployerDetails, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType, UserType,
+    Version,
 };
 use jobportal_tests::database::TestDatabase;
 
-use crate::fixtures::{after, apply, candidate, document, employer, job, now, page, posting, text};
+use crate::fixtures::{after, apply, at_once, candidate, document, employer, job, now, page, posting, text};
 
 on_both![
     a_job_comes_back_as_it_was_stored,
     a_change_is_kept_and_found,
+    of_concurrent_changes_of_one_version_one_is_made,
     details_show_the_employer_and_count_the_applications,
     an_owner_sees_own_jobs_newest_first,
     a_search_finds_open_jobs_newest_first,
@@ -26,7 +30,15 @@ fn a_job_comes_back_as_it_was_stored(db: &TestDatabase) {
     sparse.application_email = None;
     for posting in [posting("Full"), sparse] {
         let job = store.write(|uow| Ok(uow.jobs().insert(employer_id, &posting, now())?)).unwrap();
-        let expected = Job { id: job.id, employer_id, posting, posted_at: now(), updated_at: now(), deleted_at: None };
+        let expected = Job {
+            id: job.id,
+            employer_id,
+            posting,
+            posted_at: now(),
+            updated_at: now(),
+            deleted_at: None,
+            version: Version::FIRST,
+        };
         assert_eq!(job, expected);
         let found = store.read(|uow| Ok(uow.jobs().find(job.id)?)).unwrap().unwrap();
         assert_eq!((found.job, found.owner), (expected, owner));
@@ -54,6 +66,7 @@ fn a_change_is_kept_and_found(db: &TestDatabase) {
             assert_eq!(found.owner, owner);
             found.job.revise(other.clone(), after(5)).unwrap();
             uow.jobs().update(&found.job)?;
+            assert_eq!(found.job.version, Version(2));
             assert_eq!(uow.jobs().find(id)?.as_ref(), Some(&found));
             Ok(())
         })
@@ -79,6 +92,24 @@ fn a_change_is_kept_and_found(db: &TestDatabase) {
     assert_eq!(search(&*store, &by_title), []);
 }
 
+fn of_concurrent_changes_of_one_version_one_is_made(db: &TestDatabase) {
+    let store = db.store();
+    let (user_id, employer_id) = employer(&*store, 1);
+    let id = job(&*store, employer_id, "Engineer");
+    let actor = Actor { user_id, user_type: UserType::Employer, session_id: String::new() };
+    let jobs = Jobs::new(store.clone(), Arc::new(SystemClock));
+    let seen = Precondition::OneOf(vec![Version::FIRST]);
+    let changes = at_once(8, &store, move |_, number| {
+        let posting = posting(&format!("Engineer {number}"));
+        jobs.revise(&actor, id, None, &seen, |_| Ok(posting.clone()))
+    });
+    let (made, refused): (Vec<_>, Vec<_>) = changes.into_iter().partition(Result::is_ok);
+    assert!(refused.iter().all(|refusal| matches!(refusal, Err(Error::PreconditionFailed))), "{refused:?}");
+    let stored = store.read(|uow| Ok(uow.jobs().find(id)?.unwrap().job)).unwrap();
+    assert_eq!(made.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [stored.clone()]);
+    assert_eq!(stored.version, Version(2));
+}
+
 fn details_show_the_employer_and_count_the_applications(db: &TestDatabase) {
     let store = db.store();
     let (owner, employer_id) = employer(&*store, 1);
@@ -90,7 +121,7 @@ fn details_show_the_employer_and_count_the_applications(db: &TestDatabase) {
         .write(|uow| {
             let logo = uow.documents().insert(owner, &document(DocumentKind::ProfilePicture, "logo"), now())?;
             let details = EmployerDetails { company_name: Some(text("ACME")), ..EmployerDetails::default() };
-            uow.employers().update(employer_id, &details, Some(logo.id), now())?;
+            uow.employers().update(employer_id, &details, Some(logo.id), Version(2), now())?;
             let profile = uow.employers().find(employer_id)?.unwrap();
 
             let busy_details = uow.jobs().details(busy)?.unwrap();

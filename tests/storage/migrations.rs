@@ -10,6 +10,7 @@ use crate::fixtures::{candidate, employer, job, user};
 on_both![
     what_was_undone_can_be_done_again,
     nothing_is_done_twice_and_data_survives,
+    migrations_of_a_later_release_keep_the_data,
     nodes_that_start_at_once_take_turns,
     a_newer_database_is_refused,
     a_migration_that_fails_leaves_the_database_as_it_was,
@@ -60,6 +61,20 @@ fn nothing_is_done_twice_and_data_survives(db: &TestDatabase) {
             Ok(())
         })
         .unwrap();
+}
+
+fn migrations_of_a_later_release_keep_the_data(db: &TestDatabase) {
+    let store = db.store();
+    let (user, _) = candidate(&*store, 1);
+    let job = job(&*store, employer(&*store, 2).1, "Engineer");
+    let before = store.read(|uow| Ok(uow.jobs().details(job)?)).unwrap();
+    let mut migrator = Migrator::connect(db.url()).unwrap();
+    let later = migrator.status().unwrap().len() - 1;
+    assert_eq!(migrator.down(later).unwrap().len(), later);
+    assert_eq!(migrator.up().unwrap().len(), later);
+    let store = db.store();
+    assert_eq!(store.read(|uow| Ok(uow.jobs().details(job)?)).unwrap(), before);
+    assert!(store.read(|uow| Ok(uow.candidates().find_by_user(user)?)).unwrap().is_some());
 }
 
 fn nodes_that_start_at_once_take_turns(db: &TestDatabase) {

@@ -1,8 +1,10 @@
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
-use jobportal_application::{Constraint, Error, RepositoryError, Store};
-use jobportal_domain::{Money, Period, PlanId, PlanName, Subscription, UserId, UserType};
+use jobportal_application::{
+    Actor, Constraint, Error, Precondition, RepositoryError, Store, Subscriptions, SystemClock,
+};
+use jobportal_domain::{Money, Period, PlanId, PlanName, PlanTerms, Subscription, UserId, UserType, Version};
 use jobportal_tests::database::{Backend, TestDatabase};
 
 use crate::fixtures::{after, at_once, now, text, user};
@@ -10,6 +12,7 @@ use crate::fixtures::{after, at_once, now, text, user};
 on_both![
     a_new_portal_offers_the_documented_plans,
     a_plan_can_be_changed_deleted_and_made_again,
+    of_concurrent_changes_of_one_version_of_a_plan_one_is_made,
     a_name_has_one_plan,
     a_plan_with_subscriptions_stays,
     a_user_has_one_active_subscription,
@@ -61,20 +64,22 @@ fn a_plan_can_be_changed_deleted_and_made_again(db: &TestDatabase) {
     store
         .write(|uow| {
             let mut plan = uow.plans().find_by_name(BASIC)?.unwrap();
-            plan.terms.price = Money::MAX;
-            plan.terms.description = text("Other");
-            plan.terms.features = text("None");
-            plan.terms.duration = Period::from_seconds(Period::MAX_SECONDS).unwrap();
-            plan.terms.max_job_applications_per_day = u32::MAX;
-            plan.terms.priority_support = true;
-            plan.terms.career_coaching = true;
-            plan.updated_at = after(1);
+            assert_eq!((plan.version, uow.plans().lock(plan.id)?.as_ref()), (Version::FIRST, Some(&plan)));
+            let mut terms = plan.terms.clone();
+            terms.price = Money::MAX;
+            terms.description = text("Other");
+            terms.features = text("None");
+            terms.duration = Period::from_seconds(Period::MAX_SECONDS).unwrap();
+            terms.max_job_applications_per_day = u32::MAX;
+            terms.priority_support = true;
+            terms.career_coaching = true;
+            plan.revise(terms, after(1));
             uow.plans().update(&plan)?;
-            assert_eq!(uow.plans().find(plan.id)?.as_ref(), Some(&plan));
+            assert_eq!((plan.version, uow.plans().find(plan.id)?.as_ref()), (Version(2), Some(&plan)));
 
             assert!(uow.plans().delete(plan.id)?);
             assert!(!uow.plans().delete(plan.id)?);
-            assert_eq!(uow.plans().find(plan.id)?, None);
+            assert_eq!((uow.plans().find(plan.id)?, uow.plans().lock(plan.id)?), (None, None));
             let again = uow.plans().insert(&plan.terms, after(2))?;
             assert_ne!(again.id, plan.id);
             assert_eq!((again.created_at, again.updated_at), (after(2), after(2)));
@@ -100,6 +105,25 @@ fn conflict<T>(
     });
     assert_eq!(outcome.is_err(), seen.is_some());
     seen
+}
+
+fn of_concurrent_changes_of_one_version_of_a_plan_one_is_made(db: &TestDatabase) {
+    let store = db.store();
+    let id = plan(&*store, BASIC);
+    let user_id = user(&*store, 1, UserType::Admin);
+    let actor = Actor { user_id, user_type: UserType::Admin, session_id: String::new() };
+    let terms = store.read(|uow| Ok(uow.plans().find(id)?.unwrap().terms)).unwrap();
+    let subscriptions = Subscriptions::new(store.clone(), Arc::new(SystemClock));
+    let seen = Precondition::OneOf(vec![Version::FIRST]);
+    let changes = at_once(8, &store, move |_, number| {
+        let terms = PlanTerms { max_job_applications_per_day: 100 + u32::try_from(number).unwrap(), ..terms.clone() };
+        subscriptions.revise_plan(&actor, id, &terms, &seen)
+    });
+    let (made, refused): (Vec<_>, Vec<_>) = changes.into_iter().partition(Result::is_ok);
+    assert!(refused.iter().all(|refusal| matches!(refusal, Err(Error::PreconditionFailed))), "{refused:?}");
+    let stored = store.read(|uow| Ok(uow.plans().find(id)?.unwrap())).unwrap();
+    assert_eq!(made.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [stored.clone()]);
+    assert_eq!(stored.version, Version(2));
 }
 
 fn a_name_has_one_plan(db: &TestDatabase) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, DailyQuota, DocumentId,
-    EmailAddress, EmployerProfile, Event, Job, JobApplication, JobId, QuotaExceeded, UserId, UserType, next_midnight,
+    EmailAddress, EmployerProfile, Event, Job, JobApplication, JobId, QuotaExceeded, UserId, UserType, Version,
+    next_midnight,
 };
 
 use crate::actor::require_own;
@@ -12,8 +13,8 @@ use crate::documents::discard;
 use crate::jobs::require_owner;
 use crate::subscriptions::plan_in_force;
 use crate::{
-    Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, RatePolicy, RepositoryError, Result, Store,
-    UnitOfWork, events,
+    Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, Precondition, RatePolicy, RepositoryError,
+    Result, Store, UnitOfWork, events,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -196,6 +197,7 @@ impl Applications {
                 status: ApplicationStatus::Applied,
                 applied_at: now,
                 updated_at: now,
+                version: Version::FIRST,
             };
             Ok(Submission::Sent(Box::new(application), allowance))
         })
@@ -226,12 +228,19 @@ impl Applications {
     }
 
     /// Moves an application to one of the caller's jobs; the candidate is told if that changes anything.
-    pub fn move_to(&self, actor: &Actor, id: ApplicationId, status: ApplicationStatus) -> Result<JobApplication> {
+    pub fn move_to(
+        &self,
+        actor: &Actor,
+        id: ApplicationId,
+        status: ApplicationStatus,
+        precondition: &Precondition,
+    ) -> Result<JobApplication> {
         actor.require(UserType::Employer)?;
         let now = self.clock.now();
         self.store.write(|uow| {
             let found = uow.applications().lock(id)?.filter(|found| found.job_owner == actor.user_id);
             let mut application = found.ok_or(NO_APPLICATION)?.application;
+            precondition.check(application.version)?;
             if let Some(event) = application.move_to(status, now) {
                 uow.applications().update_status(&application)?;
                 events::publish(uow, &event, now)?;

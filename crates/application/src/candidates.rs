@@ -2,15 +2,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
-    CandidateId, CandidateProfile, DocumentId, PersonalDetails, ProfessionalDetails, ProfessionalProfile,
-    ProfessionalProfileId, UserId, UserType,
+    CandidateId, CandidateProfile, DocumentId, PersonalDetails, ProfessionalDetails, ProfessionalProfileId, UserId,
+    UserType, Version,
 };
 
 use crate::accounts::redact;
 use crate::actor::require_own;
 use crate::documents::{apply_change, discard};
 use crate::{
-    Actor, Clock, Contact, Directory, DocumentChange, Error, Page, PageRequest, RepositoryError, Result, Store,
+    Actor, Clock, Contact, Directory, DocumentChange, Error, Page, PageRequest, Precondition, RepositoryError, Result,
+    Store,
 };
 
 const NO_PROFILE: Error = Error::NotFound("Candidate profile not found.");
@@ -37,20 +38,22 @@ pub trait CandidateRepository {
     fn id_of_user(&mut self, user_id: UserId) -> Result<Option<CandidateId>, RepositoryError>;
     /// Profiles, by id.
     fn list(&mut self, page: PageRequest) -> Result<Page<CandidateAccount>, RepositoryError>;
-    /// Replaces the personal part and the picture.
+    /// Replaces the personal part and the picture; the profile is of `version` then.
     fn update_personal(
         &mut self,
         id: CandidateId,
         personal: &PersonalDetails,
         picture: Option<DocumentId>,
+        version: Version,
         now: DateTime<Utc>,
     ) -> Result<(), RepositoryError>;
-    /// Makes or replaces the professional part and its résumé.
+    /// Makes or replaces the professional part and its résumé; the profile is of `version` then.
     fn save_professional(
         &mut self,
         id: CandidateId,
         details: &ProfessionalDetails,
         resume: Option<DocumentId>,
+        version: Version,
         now: DateTime<Utc>,
     ) -> Result<ProfessionalProfileId, RepositoryError>;
 }
@@ -73,6 +76,8 @@ pub struct RevisePersonal<F> {
     pub revise: F,
     /// What to do with the picture.
     pub picture: DocumentChange,
+    /// Which state the profile must be in.
+    pub precondition: Precondition,
 }
 
 /// Makes or replaces the professional part of one's own profile.
@@ -83,6 +88,8 @@ pub struct ReviseProfessional {
     pub details: ProfessionalDetails,
     /// What to do with the résumé.
     pub resume: DocumentChange,
+    /// Which state the profile must be in.
+    pub precondition: Precondition,
 }
 
 /// Candidates' profiles.
@@ -136,35 +143,37 @@ impl Candidates {
         self.store.write(|uow| {
             uow.users().lock(actor.user_id)?;
             let mut profile = uow.candidates().find_by_user(actor.user_id)?.ok_or(NO_PROFILE)?.profile;
-            let personal = (request.revise)(profile.personal);
+            request.precondition.check(profile.version)?;
+            let personal = (request.revise)(profile.personal.clone());
             personal.validate(now).into_result()?;
-            let (picture, replaced) = apply_change(uow, actor.user_id, profile.picture, &request.picture, now)?;
+            let held = profile.picture.clone();
+            let (picture, replaced) = apply_change(uow, actor.user_id, held, &request.picture, now)?;
             let picture_id = picture.as_ref().map(|document| document.id);
-            uow.candidates().update_personal(profile.id, &personal, picture_id, now)?;
-            profile.personal = personal;
-            profile.picture = picture;
+            profile.revise_personal(personal, picture);
+            uow.candidates().update_personal(profile.id, &profile.personal, picture_id, profile.version, now)?;
             Ok(Saved { value: profile, discarded: discard(uow, replaced)? })
         })
     }
 
     /// Makes or replaces the professional part of one's own profile.
-    pub fn revise_professional(
-        &self,
-        actor: &Actor,
-        request: &ReviseProfessional,
-    ) -> Result<Saved<(CandidateId, ProfessionalProfile)>> {
+    pub fn revise_professional(&self, actor: &Actor, request: &ReviseProfessional) -> Result<Saved<CandidateProfile>> {
         actor.require(UserType::Candidate)?;
         let now = self.clock.now();
         self.store.write(|uow| {
             uow.users().lock(actor.user_id)?;
-            let profile = uow.candidates().find_by_user(actor.user_id)?.ok_or(NO_PROFILE)?.profile;
+            let mut profile = uow.candidates().find_by_user(actor.user_id)?.ok_or(NO_PROFILE)?.profile;
             require_own(request.candidate, profile.id)?;
-            let held = profile.professional.and_then(|professional| professional.resume);
+            request.precondition.check(profile.version)?;
+            let held = profile.professional.as_ref().and_then(|professional| professional.resume.clone());
             let (resume, replaced) = apply_change(uow, actor.user_id, held, &request.resume, now)?;
             let resume_id = resume.as_ref().map(|document| document.id);
-            let id = uow.candidates().save_professional(profile.id, &request.details, resume_id, now)?;
-            let value = (profile.id, ProfessionalProfile { id, resume, details: request.details.clone() });
-            Ok(Saved { value, discarded: discard(uow, replaced)? })
+            profile.revise_professional(request.details.clone(), resume);
+            let id =
+                uow.candidates().save_professional(profile.id, &request.details, resume_id, profile.version, now)?;
+            if let Some(professional) = &mut profile.professional {
+                professional.id = id;
+            }
+            Ok(Saved { value: profile, discarded: discard(uow, replaced)? })
         })
     }
 }
@@ -172,7 +181,7 @@ impl Candidates {
 #[cfg(test)]
 mod tests {
     use chrono::NaiveDate;
-    use jobportal_domain::{DocumentKind, Section};
+    use jobportal_domain::{DocumentKind, ProfessionalProfile, Section};
     use mockall::Sequence;
     use mockall::predicate::{always, eq};
 
@@ -219,13 +228,14 @@ mod tests {
             user: Some(CANDIDATE_USER.0),
             revise: |present| PersonalDetails { bio: Some(text("I lead.")), ..present },
             picture,
+            precondition: Precondition::None,
         }
     }
 
     fn new_skills(candidate: Option<i64>, resume: DocumentChange) -> ReviseProfessional {
         let mut details = ProfessionalDetails::default();
         details.set(Section::Skills, vec![text("Rust")]).unwrap();
-        ReviseProfessional { candidate, details, resume }
+        ReviseProfessional { candidate, details, resume, precondition: Precondition::None }
     }
 
     #[test]
@@ -282,10 +292,10 @@ mod tests {
         uow.candidates
             .expect_update_personal()
             .once()
-            .with(eq(CANDIDATE), eq(expected.clone()), eq(Some(picture(4).id)), eq(now()))
-            .returning(|_, _, _, _| Ok(()));
+            .with(eq(CANDIDATE), eq(expected.clone()), eq(Some(picture(4).id)), eq(Version(2)), eq(now()))
+            .returning(|_, _, _, _, _| Ok(()));
         let saved = open(uow).revise_personal(&candidate(), &new_bio(DocumentChange::Keep)).unwrap();
-        assert_eq!(saved.value, CandidateProfile { personal: expected, ..with_picture() });
+        assert_eq!(saved.value, CandidateProfile { personal: expected, version: Version(2), ..with_picture() });
         assert!(saved.discarded.is_empty());
     }
 
@@ -304,8 +314,8 @@ mod tests {
             .expect_update_personal()
             .once()
             .in_sequence(&mut order)
-            .with(always(), always(), eq(Some(picture(6).id)), always())
-            .returning(|_, _, _, _| Ok(()));
+            .with(always(), always(), eq(Some(picture(6).id)), always(), always())
+            .returning(|_, _, _, _, _| Ok(()));
         uow.documents
             .expect_delete_unused()
             .once()
@@ -323,8 +333,8 @@ mod tests {
         let mut uow = with_profile(with_picture());
         uow.candidates
             .expect_update_personal()
-            .with(always(), always(), eq(None), always())
-            .returning(|_, _, _, _| Ok(()));
+            .with(always(), always(), eq(None), always(), always())
+            .returning(|_, _, _, _, _| Ok(()));
         uow.documents.expect_delete_unused().once().returning(|_| Ok(false));
         let saved = open(uow).revise_personal(&candidate(), &new_bio(DocumentChange::Remove)).unwrap();
         assert_eq!((saved.value.picture, saved.discarded), (None, Vec::new()));
@@ -344,6 +354,7 @@ mod tests {
             user: None,
             revise: |present| PersonalDetails { birth_date: NaiveDate::from_ymd_opt(2026, 3, 2), ..present },
             picture: DocumentChange::Keep,
+            precondition: Precondition::None,
         };
         let broken = violations(candidates.revise_personal(&candidate(), &born_tomorrow));
         assert_eq!(broken.of("birth_date").len(), 1);
@@ -366,18 +377,19 @@ mod tests {
             uow.candidates
                 .expect_save_professional()
                 .once()
-                .withf(move |id, details, resume_id, _| {
+                .withf(move |id, details, resume_id, version, _| {
                     *id == CANDIDATE
                         && details.section(Section::Skills) == [text("Rust")]
                         && *resume_id == Some(resume(6).id)
+                        && *version == Version(2)
                 })
-                .returning(|_, _, _, _| Ok(ProfessionalProfileId(31)));
+                .returning(|_, _, _, _, _| Ok(ProfessionalProfileId(31)));
             uow.documents.expect_delete_unused().with(eq(resume(4).id)).returning(|_| Ok(true));
             let change = DocumentChange::Replace(new_document(DocumentKind::Resume));
             let saved = open(uow).revise_professional(&candidate(), &new_skills(Some(CANDIDATE.0), change)).unwrap();
-            let (id, professional) = saved.value;
+            let professional = saved.value.professional.unwrap();
             assert_eq!(
-                (id, professional.id, professional.resume),
+                (saved.value.id, professional.id, professional.resume),
                 (CANDIDATE, ProfessionalProfileId(31), Some(resume(6)))
             );
             assert_eq!(saved.discarded, discarded);
@@ -391,6 +403,29 @@ mod tests {
         };
         assert!(matches!(refused(&employer(), MockUnitOfWork::default()), Err(Error::Forbidden(_))));
         assert!(matches!(refused(&candidate(), with_profile(candidate_profile())), Err(Error::Forbidden(_))));
+    }
+
+    #[test]
+    fn a_profile_that_was_changed_meanwhile_stays_as_it_is() {
+        let (candidates, store) = wire(with_profile(candidate_profile()), Directory::Open);
+        let precondition = || Precondition::OneOf(vec![Version(2)]);
+        // Before what the change says is looked at.
+        let unborn = RevisePersonal {
+            user: None,
+            revise: |_| PersonalDetails { birth_date: NaiveDate::from_ymd_opt(2026, 3, 2), ..Default::default() },
+            picture: DocumentChange::Keep,
+            precondition: precondition(),
+        };
+        let personal = candidates.revise_personal(&candidate(), &unborn);
+        assert!(matches!(personal, Err(Error::PreconditionFailed)));
+        let skills = ReviseProfessional { precondition: precondition(), ..new_skills(None, DocumentChange::Keep) };
+        let professional = candidates.revise_professional(&candidate(), &skills);
+        assert!(matches!(professional, Err(Error::PreconditionFailed)));
+        // Whose profile it is comes first.
+        let of_another = ReviseProfessional { candidate: Some(CANDIDATE_USER.0), ..skills };
+        let refused = candidates.revise_professional(&candidate(), &of_another);
+        assert!(matches!(refused, Err(Error::Forbidden(_))));
+        assert_eq!(store.transactions(), [(Access::Write, false); 3]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use jobportal_domain::{DocumentId, EmployerDetails, EmployerId, EmployerProfile, UserId, UserType};
+use jobportal_domain::{DocumentId, EmployerDetails, EmployerId, EmployerProfile, UserId, UserType, Version};
 
 use crate::documents::{apply_change, discard};
-use crate::{Actor, Clock, DocumentChange, Error, Page, PageRequest, RepositoryError, Result, Saved, Store};
+use crate::{
+    Actor, Clock, DocumentChange, Error, Page, PageRequest, Precondition, RepositoryError, Result, Saved, Store,
+};
 
 pub(crate) const NO_PROFILE: Error = Error::NotFound("Employer profile not found.");
 
@@ -19,12 +21,13 @@ pub trait EmployerRepository {
     fn find_by_user(&mut self, user_id: UserId) -> Result<Option<EmployerProfile>, RepositoryError>;
     /// Profiles, by id.
     fn list(&mut self, page: PageRequest) -> Result<Page<EmployerProfile>, RepositoryError>;
-    /// Replaces what a profile tells, and its picture.
+    /// Replaces what a profile tells, and its picture; it is of `version` then.
     fn update(
         &mut self,
         id: EmployerId,
         details: &EmployerDetails,
         picture: Option<DocumentId>,
+        version: Version,
         now: DateTime<Utc>,
     ) -> Result<(), RepositoryError>;
 }
@@ -38,6 +41,8 @@ pub struct ReviseEmployer<F> {
     pub revise: F,
     /// What to do with the picture.
     pub picture: DocumentChange,
+    /// Which state the profile must be in.
+    pub precondition: Precondition,
 }
 
 /// Employers' profiles.
@@ -81,11 +86,13 @@ impl Employers {
         self.store.write(|uow| {
             uow.users().lock(actor.user_id)?;
             let mut profile = uow.employers().find_by_user(actor.user_id)?.ok_or(NO_PROFILE)?;
-            profile.details = (request.revise)(profile.details);
-            let (picture, replaced) = apply_change(uow, actor.user_id, profile.picture, &request.picture, now)?;
+            request.precondition.check(profile.version)?;
+            let details = (request.revise)(profile.details.clone());
+            let held = profile.picture.clone();
+            let (picture, replaced) = apply_change(uow, actor.user_id, held, &request.picture, now)?;
             let picture_id = picture.as_ref().map(|document| document.id);
-            uow.employers().update(profile.id, &profile.details, picture_id, now)?;
-            profile.picture = picture;
+            profile.revise(details, picture);
+            uow.employers().update(profile.id, &profile.details, picture_id, profile.version, now)?;
             Ok(Saved { value: profile, discarded: discard(uow, replaced)? })
         })
     }
@@ -126,6 +133,7 @@ mod tests {
             user: Some(EMPLOYER_USER.0),
             revise: |present| EmployerDetails { company_name: Some(text("ACME Ltd")), ..present },
             picture,
+            precondition: Precondition::None,
         }
     }
 
@@ -167,8 +175,8 @@ mod tests {
         uow.employers
             .expect_update()
             .once()
-            .with(eq(EMPLOYER), eq(expected.clone()), eq(Some(logo(4).id)), eq(now()))
-            .returning(|_, _, _, _| Ok(()));
+            .with(eq(EMPLOYER), eq(expected.clone()), eq(Some(logo(4).id)), eq(Version(2)), eq(now()))
+            .returning(|_, _, _, _, _| Ok(()));
         let saved = wire(uow).revise(&employer(), &new_company(DocumentChange::Keep)).unwrap();
         assert_eq!((saved.value.details, saved.value.picture), (expected, Some(logo(4))));
         assert!(saved.discarded.is_empty());
@@ -182,8 +190,8 @@ mod tests {
             .expect_update()
             .once()
             .in_sequence(&mut order)
-            .with(always(), always(), eq(Some(logo(6).id)), always())
-            .returning(|_, _, _, _| Ok(()));
+            .with(always(), always(), eq(Some(logo(6).id)), always(), always())
+            .returning(|_, _, _, _, _| Ok(()));
         uow.documents
             .expect_delete_unused()
             .once()
@@ -194,6 +202,14 @@ mod tests {
         let saved = wire(uow).revise(&employer(), &new_company(change)).unwrap();
         assert_eq!(saved.value.picture, Some(logo(6)));
         assert_eq!(saved.discarded, [NewDocument::from(&logo(4)).storage_key()]);
+    }
+
+    #[test]
+    fn a_profile_that_was_changed_meanwhile_stays_as_it_is() {
+        let employers = wire(with_profile());
+        let stale =
+            ReviseEmployer { precondition: Precondition::OneOf(Vec::new()), ..new_company(DocumentChange::Remove) };
+        assert!(matches!(employers.revise(&employer(), &stale), Err(Error::PreconditionFailed)));
     }
 
     #[test]

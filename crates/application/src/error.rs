@@ -47,6 +47,9 @@ pub enum Error {
     /// The present state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// The state is not the one that the change was meant for.
+    #[error("This was changed since you read it. Read it again before you change it.")]
+    PreconditionFailed,
     /// It was done before, under the same [`RequestKey`](crate::RequestKey).
     #[error("done before")]
     Repeated(Receipt),

@@ -8,7 +8,7 @@ use jobportal_domain::{
 
 use crate::actor::require_own;
 use crate::employers::NO_PROFILE;
-use crate::{Actor, Clock, Error, Once, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork};
+use crate::{Actor, Clock, Error, Once, Page, PageRequest, Precondition, RepositoryError, Result, Store, UnitOfWork};
 
 const NO_JOB: Error = Error::NotFound("Job not found.");
 
@@ -116,6 +116,7 @@ impl Jobs {
         actor: &Actor,
         id: JobId,
         employer: Option<i64>,
+        precondition: &Precondition,
         posting: impl Fn(JobPosting) -> Result<JobPosting, Violations>,
     ) -> Result<Job> {
         actor.require(UserType::Employer)?;
@@ -126,6 +127,7 @@ impl Jobs {
             if job.is_deleted() {
                 return Err(NO_JOB);
             }
+            precondition.check(job.version)?;
             let posting = posting(job.posting.clone())?;
             job.revise(posting, now).map_err(|error| Error::Conflict(error.to_string()))?;
             uow.jobs().update(&job)?;
@@ -134,14 +136,16 @@ impl Jobs {
     }
 
     /// Takes one of the caller's jobs down; the inner error says that it was taken down before.
-    pub fn delete(&self, actor: &Actor, id: JobId) -> Result<Result<Job, JobError>> {
+    pub fn delete(&self, actor: &Actor, id: JobId, precondition: &Precondition) -> Result<Result<Job, JobError>> {
         actor.require(UserType::Employer)?;
         let now = self.clock.now();
         self.store.write(|uow| {
             let mut job = lock_own(uow, actor, id)?;
+            let present = job.version;
             if let Err(error) = job.delete(now) {
                 return Ok(Err(error));
             }
+            precondition.check(present)?;
             uow.jobs().update(&job)?;
             Ok(Ok(job))
         })
@@ -181,6 +185,7 @@ pub(crate) fn require_owner(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) 
 
 #[cfg(test)]
 mod tests {
+    use jobportal_domain::Version;
     use mockall::predicate::{always, eq};
 
     use super::*;
@@ -249,16 +254,21 @@ mod tests {
     #[test]
     fn the_owner_changes_a_job_and_what_is_left_out_stays() {
         let mut uow = with_job(job());
-        let expected = Job { posting: retitled(posting()), updated_at: now(), ..job() };
+        let expected = Job { posting: retitled(posting()), updated_at: now(), version: Version(2), ..job() };
         uow.jobs.expect_update().once().with(eq(expected.clone())).returning(|_| Ok(()));
-        let revised = wire(uow).0.revise(&employer(), job().id, Some(EMPLOYER.0), |present| Ok(retitled(present)));
+        let revised = wire(uow)
+            .0
+            .revise(&employer(), job().id, Some(EMPLOYER.0), &Precondition::None, |present| Ok(retitled(present)));
         assert_eq!(revised.unwrap(), expected);
     }
 
     #[test]
     fn only_its_owner_changes_a_job_and_others_are_not_told_that_it_is_there() {
-        let revise =
-            |uow, actor: &Actor, id, employer| wire(uow).0.revise(actor, id, employer, |present| Ok(retitled(present)));
+        // Whether the version fits is not told to those who may not know of the job.
+        let stale = Precondition::OneOf(Vec::new());
+        let revise = |uow, actor: &Actor, id, employer| {
+            wire(uow).0.revise(actor, id, employer, &stale, |present| Ok(retitled(present)))
+        };
         let id = job().id;
         assert!(matches!(revise(with_job(job()), &candidate(), id, None), Err(Error::Forbidden(_))));
         assert!(matches!(revise(with_job(job()), &other_employer(), id, None), Err(Error::NotFound(_))));
@@ -270,7 +280,8 @@ mod tests {
     #[test]
     fn a_change_that_breaks_a_rule_is_not_stored() {
         let (jobs, store) = wire(with_job(job()));
-        let refused = jobs.revise(&employer(), job().id, None, |_| Err(Violations::single("deadline", "past")));
+        let refused = jobs
+            .revise(&employer(), job().id, None, &Precondition::None, |_| Err(Violations::single("deadline", "past")));
         assert_eq!(violations(refused).of("deadline"), ["past"]);
         assert_eq!(store.transactions(), [(Access::Write, false)]);
     }
@@ -283,17 +294,34 @@ mod tests {
             .once()
             .withf(|job| job.deleted_at == Some(now()) && job.updated_at == now())
             .returning(|_| Ok(()));
-        assert!(wire(uow).0.delete(&employer(), job().id).unwrap().unwrap().is_deleted());
-        let again = wire(with_job(deleted_job())).0.delete(&employer(), job().id);
+        assert!(wire(uow).0.delete(&employer(), job().id, &Precondition::None).unwrap().unwrap().is_deleted());
+        let stale = Precondition::OneOf(Vec::new());
+        let again = wire(with_job(deleted_job())).0.delete(&employer(), job().id, &stale);
         assert_eq!(again.unwrap(), Err(JobError::Deleted));
     }
 
     #[test]
     fn only_its_owner_takes_a_job_down() {
-        let delete = |actor: &Actor, id| wire(with_job(job())).0.delete(actor, id);
+        let stale = Precondition::OneOf(Vec::new());
+        let delete = |actor: &Actor, id| wire(with_job(job())).0.delete(actor, id, &stale);
         assert!(matches!(delete(&candidate(), job().id), Err(Error::Forbidden(_))));
         assert!(matches!(delete(&other_employer(), job().id), Err(Error::NotFound(_))));
         assert!(matches!(delete(&employer(), JobId(404)), Err(Error::NotFound(_))));
+    }
+
+    #[test]
+    fn a_job_that_was_changed_meanwhile_stays_as_it_is() {
+        let stale = Precondition::OneOf(vec![Version(2)]);
+        let (jobs, store) = wire(with_job(job()));
+        // Before what the change says is looked at.
+        let revised = jobs.revise(&employer(), job().id, None, &stale, |_| Err(Violations::single("title", "blank")));
+        assert!(matches!(revised, Err(Error::PreconditionFailed)));
+        assert!(matches!(jobs.delete(&employer(), job().id, &stale), Err(Error::PreconditionFailed)));
+        assert_eq!(store.transactions(), [(Access::Write, false); 2]);
+
+        let mut uow = with_job(job());
+        uow.jobs.expect_update().once().returning(|_| Ok(()));
+        assert!(wire(uow).0.delete(&employer(), job().id, &Precondition::OneOf(vec![job().version])).is_ok());
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | Documents | [`Documents`] | [`NewDocument`], [`DocumentChange`] | [`DocumentRepository`], [`FileStore`] with [`FileError`] |
 //! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`OutboxEntry`], [`DeliveryStatus`], [`Requeue`] | [`Mailer`] with [`MailError`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`FailedDelivery`], [`SealedCode`] |
 //! | Limits | | [`Allowance`], [`RateDecision`] | [`RateLimiter`] with [`RatePolicy`] |
+//! | Changes by several people | | [`Precondition`] | |
 //! | Repeated requests | [`Once`] | [`RequestKey`], [`Receipt`] | [`ReceiptRepository`] with [`StoredReceipt`] |
 //! | Periodic tasks | [`Schedule`] | | [`ScheduleRepository`] |
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
@@ -38,6 +39,7 @@ mod jobs;
 mod limits;
 mod notifications;
 mod page;
+mod precondition;
 mod schedule;
 mod security;
 mod seeding;
@@ -66,6 +68,7 @@ pub use notifications::{
     Outbox, OutboxEntry, OutboxRepository, QueuedNotification, Requeue, SealedCode,
 };
 pub use page::{Page, PageRequest};
+pub use precondition::Precondition;
 pub use schedule::{Schedule, ScheduleRepository};
 pub use security::{AccessClaims, AccessTokens, PasswordHasher, RandomSource, Vault};
 pub use seeding::{BulkRepository, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser};

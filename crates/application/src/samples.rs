@@ -29,7 +29,7 @@ use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, EmailAddress, EmployerDetails,
     EmployerId, EmployerProfile, ExperienceLevel, Job, JobApplication, JobId, JobPosting, JobSubtype, JobType, Money,
     PasswordHash, Period, PersonalDetails, PhoneNumber, Plan, PlanId, PlanName, PlanTerms, Text, User, UserId,
-    UserType,
+    UserType, Version,
 };
 
 use crate::mocks::MockClock;
@@ -124,6 +124,7 @@ pub fn candidate_profile() -> CandidateProfile {
         personal: PersonalDetails { first_name: Some(text("Ann")), bio: Some(text("I build.")), ..Default::default() },
         picture: None,
         professional: None,
+        version: Version::FIRST,
     }
 }
 
@@ -138,6 +139,7 @@ pub fn employer_profile() -> EmployerProfile {
             ..Default::default()
         },
         picture: None,
+        version: Version::FIRST,
     }
 }
 
@@ -167,6 +169,7 @@ pub fn job() -> Job {
         posted_at: now() - TimeDelta::days(1),
         updated_at: now() - TimeDelta::days(1),
         deleted_at: None,
+        version: Version::FIRST,
     }
 }
 
@@ -181,6 +184,7 @@ pub fn application() -> JobApplication {
         status: ApplicationStatus::Applied,
         applied_at: now() - TimeDelta::hours(2),
         updated_at: now() - TimeDelta::hours(2),
+        version: Version::FIRST,
     }
 }
 
@@ -197,5 +201,5 @@ pub fn plan(id: i64, name: PlanName) -> Plan {
         priority_support: false,
         career_coaching: false,
     };
-    Plan { id: PlanId(id), terms, created_at: now(), updated_at: now() - TimeDelta::days(1) }
+    Plan { id: PlanId(id), terms, created_at: now(), updated_at: now() - TimeDelta::days(1), version: Version::FIRST }
 }

@@ -7,7 +7,8 @@ use jobportal_domain::{
 };
 
 use crate::{
-    Actor, Clock, Constraint, Error, Once, Page, PageRequest, RepositoryError, Result, Store, UnitOfWork, events,
+    Actor, Clock, Constraint, Error, Once, Page, PageRequest, Precondition, RepositoryError, Result, Store, UnitOfWork,
+    events,
 };
 
 const NO_PLAN: Error = Error::NotFound("Subscription plan not found.");
@@ -22,6 +23,8 @@ pub trait PlanRepository {
     fn list(&mut self) -> Result<Vec<Plan>, RepositoryError>;
     /// Finds a plan.
     fn find(&mut self, id: PlanId) -> Result<Option<Plan>, RepositoryError>;
+    /// Finds a plan and holds it until the end of the transaction.
+    fn lock(&mut self, id: PlanId) -> Result<Option<Plan>, RepositoryError>;
     /// Finds a plan by its name.
     fn find_by_name(&mut self, name: PlanName) -> Result<Option<Plan>, RepositoryError>;
     /// Stores a plan. Conflict: [`Constraint::PlanName`].
@@ -94,6 +97,11 @@ impl Subscriptions {
         Page::new(items, total, page).or_invalid()
     }
 
+    /// One plan.
+    pub fn plan(&self, id: PlanId) -> Result<Plan> {
+        self.store.read_one(|uow| uow.plans().find(id)?.ok_or(NO_PLAN))
+    }
+
     /// Makes a plan, as an admin.
     pub fn add_plan(&self, actor: &Actor, terms: &PlanTerms, once: Once<'_, Plan>) -> Result<Plan> {
         actor.require(UserType::Admin)?;
@@ -103,29 +111,36 @@ impl Subscriptions {
 
     /// Changes what a plan offers and costs, as an admin. Present subscriptions keep their period; the next one is of the new
     /// length.
-    pub fn revise_plan(&self, actor: &Actor, id: PlanId, terms: &PlanTerms) -> Result<Plan> {
+    pub fn revise_plan(
+        &self,
+        actor: &Actor,
+        id: PlanId,
+        terms: &PlanTerms,
+        precondition: &Precondition,
+    ) -> Result<Plan> {
         actor.require(UserType::Admin)?;
         let now = self.clock.now();
         self.store.write(|uow| {
-            let mut plan = uow.plans().find(id)?.ok_or(NO_PLAN)?;
+            let mut plan = uow.plans().lock(id)?.ok_or(NO_PLAN)?;
+            precondition.check(plan.version)?;
             if plan.terms.name == PlanName::Free && terms.name != PlanName::Free {
                 return Err(Error::invalid(
                     "name",
                     "The free plan holds where no other was chosen; it keeps its name.",
                 ));
             }
-            plan.terms = terms.clone();
-            plan.updated_at = now;
+            plan.revise(terms.clone(), now);
             uow.plans().update(&plan).map_err(name_taken)?;
             Ok(plan)
         })
     }
 
     /// Deletes a plan that nobody ever subscribed to, as an admin. The free plan stays: it holds where no other was chosen.
-    pub fn delete_plan(&self, actor: &Actor, id: PlanId) -> Result<()> {
+    pub fn delete_plan(&self, actor: &Actor, id: PlanId, precondition: &Precondition) -> Result<()> {
         actor.require(UserType::Admin)?;
         self.store.write(|uow| {
-            let plan = uow.plans().find(id)?.ok_or(NO_PLAN)?;
+            let plan = uow.plans().lock(id)?.ok_or(NO_PLAN)?;
+            precondition.check(plan.version)?;
             if plan.terms.name == PlanName::Free {
                 return Err(Error::Conflict("The free plan can't be deleted.".to_owned()));
             }

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::closed_set::closed_set;
-use crate::{ApplicationId, CandidateId, Event, JobId, Money, NotAChoice, StoredDocument, Text};
+use crate::{ApplicationId, CandidateId, Event, JobId, Money, NotAChoice, StoredDocument, Text, Version};
 
 closed_set! {
     /// How far an application has come.
@@ -56,6 +56,8 @@ pub struct JobApplication {
     pub applied_at: DateTime<Utc>,
     /// When its status last changed.
     pub updated_at: DateTime<Utc>,
+    /// Of this state.
+    pub version: Version,
 }
 
 impl JobApplication {
@@ -69,6 +71,7 @@ impl JobApplication {
         }
         self.status = status;
         self.updated_at = now;
+        self.version = self.version.next();
         Some(Event::ApplicationStatusChanged { application_id: self.id, status })
     }
 }
@@ -99,6 +102,7 @@ mod tests {
             status: ApplicationStatus::Applied,
             applied_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
+            version: Version::FIRST,
         };
         let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1);
         let event = application.move_to(ApplicationStatus::Offered, now);
@@ -107,6 +111,6 @@ mod tests {
         assert_eq!(event, Some(told));
         assert_eq!((application.status, application.updated_at), (ApplicationStatus::Offered, now));
         assert_eq!(application.move_to(ApplicationStatus::Offered, now + chrono::TimeDelta::days(1)), None);
-        assert_eq!(application.updated_at, now);
+        assert_eq!((application.updated_at, application.version), (now, Version(2)));
     }
 }

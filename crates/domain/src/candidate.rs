@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::closed_set::closed_set;
-use crate::{CandidateId, ProfessionalProfileId, StoredDocument, Text, UserId, Violations, WebAddress};
+use crate::{CandidateId, ProfessionalProfileId, StoredDocument, Text, UserId, Version, Violations, WebAddress};
 
 /// The most entries in one [`Section`].
 pub const MAX_ENTRIES_PER_SECTION: usize = 100;
@@ -99,7 +99,11 @@ impl ProfessionalDetails {
         if entries.len() > MAX_ENTRIES_PER_SECTION {
             return Err(format!("Ensure this field has no more than {MAX_ENTRIES_PER_SECTION} elements."));
         }
-        self.0.insert(section, entries);
+        if entries.is_empty() {
+            self.0.remove(&section);
+        } else {
+            self.0.insert(section, entries);
+        }
         Ok(())
     }
 
@@ -112,7 +116,7 @@ impl ProfessionalDetails {
 /// What a candidate can do and has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfessionalProfile {
-    /// Its identity.
+    /// Its identity; 0 before it is stored.
     pub id: ProfessionalProfileId,
     /// The résumé that goes with it.
     pub resume: Option<StoredDocument>,
@@ -133,6 +137,29 @@ pub struct CandidateProfile {
     pub picture: Option<StoredDocument>,
     /// The professional part, once the candidate gave one.
     pub professional: Option<ProfessionalProfile>,
+    /// Of this state, of both parts together.
+    pub version: Version,
+}
+
+impl CandidateProfile {
+    /// Changes the personal part and the picture.
+    pub fn revise_personal(&mut self, personal: PersonalDetails, picture: Option<StoredDocument>) {
+        if self.personal != personal || self.picture != picture {
+            self.personal = personal;
+            self.picture = picture;
+            self.version = self.version.next();
+        }
+    }
+
+    /// Makes or replaces the professional part.
+    pub fn revise_professional(&mut self, details: ProfessionalDetails, resume: Option<StoredDocument>) {
+        let id = self.professional.as_ref().map_or(ProfessionalProfileId(0), |present| present.id);
+        let revised = Some(ProfessionalProfile { id, resume, details });
+        if self.professional != revised {
+            self.professional = revised;
+            self.version = self.version.next();
+        }
+    }
 }
 
 impl PersonalDetails {
@@ -173,6 +200,35 @@ mod tests {
         let link = WebAddress::parse("https://example.com").unwrap();
         let details = PersonalDetails { social_links: vec![link; MAX_SOCIAL_LINKS + 1], ..Default::default() };
         assert_eq!(details.validate(DateTime::UNIX_EPOCH).of("social_links").len(), 1);
+    }
+
+    #[test]
+    fn a_revision_of_either_part_is_counted_if_it_changes_anything() {
+        let mut profile = CandidateProfile {
+            id: CandidateId(1),
+            user_id: UserId(2),
+            personal: PersonalDetails::default(),
+            picture: None,
+            professional: None,
+            version: Version::FIRST,
+        };
+        profile.revise_personal(PersonalDetails::default(), None);
+        assert_eq!(profile.version, Version::FIRST);
+        let personal = PersonalDetails { gender: Text::parse("x").ok(), ..PersonalDetails::default() };
+        for _ in 0..2 {
+            profile.revise_personal(personal.clone(), None);
+            assert_eq!((&profile.personal, profile.version), (&personal, Version(2)));
+        }
+        // An empty professional part is one all the same.
+        let mut details = ProfessionalDetails::default();
+        profile.revise_professional(details.clone(), None);
+        assert_eq!(profile.version, Version(3));
+        details.set(Section::Skills, Vec::new()).unwrap();
+        profile.revise_professional(details.clone(), None);
+        assert_eq!(profile.version, Version(3));
+        details.set(Section::Skills, vec![Text::parse("Rust").unwrap()]).unwrap();
+        profile.revise_professional(details.clone(), None);
+        assert_eq!((profile.professional.unwrap().details, profile.version), (details, Version(4)));
     }
 
     #[test]

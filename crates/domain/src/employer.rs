@@ -1,4 +1,4 @@
-use crate::{EmployerId, StoredDocument, Text, UserId, WebAddress};
+use crate::{EmployerId, StoredDocument, Text, UserId, Version, WebAddress};
 
 /// What an employer tells about itself. Everything is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,4 +26,35 @@ pub struct EmployerProfile {
     pub details: EmployerDetails,
     /// The picture or logo.
     pub picture: Option<StoredDocument>,
+    /// Of this state.
+    pub version: Version,
+}
+
+impl EmployerProfile {
+    /// Changes what the profile tells, and its picture.
+    pub fn revise(&mut self, details: EmployerDetails, picture: Option<StoredDocument>) {
+        if self.details != details || self.picture != picture {
+            self.details = details;
+            self.picture = picture;
+            self.version = self.version.next();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EmployerId;
+
+    #[test]
+    fn a_revision_is_counted_if_it_changes_anything() {
+        let details = EmployerDetails::default();
+        let (id, user_id, version) = (EmployerId(1), UserId(2), Version::FIRST);
+        let mut profile = EmployerProfile { id, user_id, details: details.clone(), picture: None, version };
+        profile.revise(details, None);
+        assert_eq!(profile.version, Version::FIRST);
+        let details = EmployerDetails { company_name: Text::parse("ACME").ok(), ..EmployerDetails::default() };
+        profile.revise(details.clone(), None);
+        assert_eq!((profile.details, profile.version), (details, Version(2)));
+    }
 }

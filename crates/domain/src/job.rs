@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use crate::closed_set::closed_set;
-use crate::{EmailAddress, EmployerId, JobId, Text, WebAddress};
+use crate::{EmailAddress, EmployerId, JobId, Text, Version, WebAddress};
 
 closed_set! {
     /// Who the employer is.
@@ -102,6 +102,8 @@ pub struct Job {
     pub updated_at: DateTime<Utc>,
     /// When the employer took it down, if it did; the job stays for those who applied.
     pub deleted_at: Option<DateTime<Utc>>,
+    /// Of this state.
+    pub version: Version,
 }
 
 impl Job {
@@ -123,13 +125,15 @@ impl Job {
     }
 
     /// Changes what the job says; [`JobError::Deleted`] once it was taken down. A deadline may be in the past: that
-    /// closes it.
+    /// closes it. Saying the same again is no change.
     pub fn revise(&mut self, posting: JobPosting, now: DateTime<Utc>) -> Result<(), JobError> {
         if self.is_deleted() {
             return Err(JobError::Deleted);
         }
-        self.posting = posting;
-        self.updated_at = now;
+        if self.posting != posting {
+            self.posting = posting;
+            self.touch(now);
+        }
         Ok(())
     }
 
@@ -139,8 +143,13 @@ impl Job {
             return Err(JobError::Deleted);
         }
         self.deleted_at = Some(now);
-        self.updated_at = now;
+        self.touch(now);
         Ok(())
+    }
+
+    fn touch(&mut self, now: DateTime<Utc>) {
+        self.updated_at = now;
+        self.version = self.version.next();
     }
 }
 
@@ -165,7 +174,15 @@ mod tests {
             application_email: None,
         };
         let now = DateTime::UNIX_EPOCH;
-        Job { id: JobId(1), employer_id: EmployerId(1), posting, posted_at: now, updated_at: now, deleted_at: None }
+        Job {
+            id: JobId(1),
+            employer_id: EmployerId(1),
+            posting,
+            posted_at: now,
+            updated_at: now,
+            deleted_at: None,
+            version: Version::FIRST,
+        }
     }
 
     #[test]
@@ -180,19 +197,23 @@ mod tests {
         let mut job = job();
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
         assert_eq!(job.delete(now), Ok(()));
-        assert_eq!((job.deleted_at, job.updated_at), (Some(now), now));
+        assert_eq!((job.deleted_at, job.updated_at, job.version), (Some(now), now, Version(2)));
         assert_eq!(job.delete(now), Err(JobError::Deleted));
         assert_eq!(job.revise(job.posting.clone(), now), Err(JobError::Deleted));
         assert_eq!(job.check_open(now), Err(JobError::Deleted));
+        assert_eq!(job.version, Version(2));
     }
 
     #[test]
-    fn a_revision_is_dated() {
+    fn a_revision_is_dated_and_counted_if_it_changes_anything() {
         let mut job = job();
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
         let mut posting = job.posting.clone();
         posting.title = Text::parse("Senior engineer").unwrap();
         job.revise(posting.clone(), now).unwrap();
-        assert_eq!((job.posting, job.updated_at, job.posted_at), (posting, now, DateTime::UNIX_EPOCH));
+        assert_eq!((&job.posting, job.updated_at, job.posted_at), (&posting, now, DateTime::UNIX_EPOCH));
+        assert_eq!(job.version, Version(2));
+        job.revise(posting, now + TimeDelta::hours(1)).unwrap();
+        assert_eq!((job.updated_at, job.version), (now, Version(2)));
     }
 }

@@ -15,6 +15,7 @@
 //! | Daily allowance | [`DailyQuota`], [`next_midnight`] |
 //! | Documents | [`StoredDocument`], [`DocumentKind`], [`DocumentFormat`] |
 //! | Values | [`Text`], [`WebAddress`], [`Money`], [`Period`] |
+//! | States | [`Version`] |
 //! | Identities | [`UserId`], [`CandidateId`], [`ProfessionalProfileId`], [`EmployerId`], [`JobId`], [`ApplicationId`], [`PlanId`], [`SubscriptionId`], [`DocumentId`], [`NotificationId`] |
 //! | Broken rules | [`Violations`] and [`NON_FIELD`] for a whole form; [`EmailError`], [`PhoneError`], [`PasswordError`], [`TextError`], [`WebAddressError`], [`MoneyError`], [`PeriodError`], [`DocumentError`], [`NotAChoice`] for one value; [`JobError`], [`QuotaExceeded`] for a state |
 //! | Events | [`Event`] |
@@ -37,6 +38,7 @@ mod phone;
 mod quota;
 mod subscription;
 mod text;
+mod version;
 mod violations;
 mod web_address;
 
@@ -64,5 +66,6 @@ pub use phone::{PhoneError, PhoneNumber};
 pub use quota::{DailyQuota, QuotaExceeded, next_midnight};
 pub use subscription::{Plan, PlanName, PlanTerms, Renewal, Subscription};
 pub use text::{Text, TextError};
+pub use version::Version;
 pub use violations::{NON_FIELD, Violations};
 pub use web_address::{WebAddress, WebAddressError};

@@ -1,7 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::closed_set::closed_set;
-use crate::{Event, Money, Period, PlanId, SubscriptionId, Text, UserId};
+use crate::{Event, Money, Period, PlanId, SubscriptionId, Text, UserId, Version};
 
 closed_set! {
     /// The plans that may be offered, one each.
@@ -51,6 +51,19 @@ pub struct Plan {
     pub created_at: DateTime<Utc>,
     /// When its terms last changed.
     pub updated_at: DateTime<Utc>,
+    /// Of this state.
+    pub version: Version,
+}
+
+impl Plan {
+    /// Changes what the plan offers and costs; the same terms again are no change.
+    pub fn revise(&mut self, terms: PlanTerms, now: DateTime<Utc>) {
+        if self.terms != terms {
+            self.terms = terms;
+            self.updated_at = now;
+            self.version = self.version.next();
+        }
+    }
 }
 
 /// A user's subscription to a plan. At most one of a user's subscriptions is active.
@@ -164,6 +177,27 @@ mod tests {
 
     fn month() -> Period {
         Period::parse("30 00:00:00").unwrap()
+    }
+
+    #[test]
+    fn a_revision_of_a_plan_is_dated_and_counted_if_it_changes_anything() {
+        let terms = PlanTerms {
+            name: PlanName::Basic,
+            price: Money::default(),
+            description: Text::parse("A plan.").unwrap(),
+            features: Text::parse("Some.").unwrap(),
+            duration: month(),
+            max_job_applications_per_day: 3,
+            priority_support: false,
+            career_coaching: false,
+        };
+        let (created_at, updated_at, version) = (START, START, Version::FIRST);
+        let mut plan = Plan { id: PlanId(1), terms: terms.clone(), created_at, updated_at, version };
+        plan.revise(terms.clone(), after(1));
+        assert_eq!((plan.updated_at, plan.version), (START, Version::FIRST));
+        let generous = PlanTerms { max_job_applications_per_day: 9, ..terms };
+        plan.revise(generous.clone(), after(1));
+        assert_eq!((plan.terms, plan.updated_at, plan.version), (generous, after(1), Version(2)));
     }
 
     fn monthly() -> Subscription {

@@ -1,5 +1,4 @@
 use actix_web::http::StatusCode;
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::{
@@ -14,6 +13,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::body::{Body, Request};
 use crate::candidates::CandidateBody;
+use crate::conditional::{NO_STORE, versioned};
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::Caller;
@@ -310,7 +310,7 @@ impl From<TokenPair> for TokensBody {
 
 /// Tokens must not be kept by anything on their way (RFC 6749 §5.1).
 fn tokens(pair: TokenPair) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(TokensBody::from(pair))
+    HttpResponse::Ok().insert_header(NO_STORE).json(TokensBody::from(pair))
 }
 
 /// `POST /account/login/`
@@ -514,11 +514,11 @@ pub(crate) fn own_doc() -> Operation {
 /// `GET /account/login-user-info/`
 pub(crate) async fn own(app: Data<App>, Caller(actor): Caller) -> Answer {
     let summary = app.run(move |app| app.accounts.own(&actor)).await?;
-    let (candidate, employer) = match summary.details {
-        AccountDetails::Candidate(profile) => (Some(profile.into()), None),
-        AccountDetails::Employer(profile) => (None, Some(profile.into())),
-        AccountDetails::None => (None, None),
+    let (version, candidate, employer) = match summary.details {
+        AccountDetails::Candidate(profile) => (Some(profile.version), Some(profile.into()), None),
+        AccountDetails::Employer(profile) => (Some(profile.version), None, Some(profile.into())),
+        AccountDetails::None => (None, None, None),
     };
     let data = OwnBody { contact: summary.contact.into(), candidate, employer };
-    Ok(HttpResponse::Ok().json(wire::Data { data }))
+    Ok(versioned(HttpResponse::Ok().json(wire::Data { data }), version))
 }

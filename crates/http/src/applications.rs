@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::body::{Body, Request};
 use crate::candidates::CandidateBody;
+use crate::conditional::{IfMatch, versioned};
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
 use crate::extract::{Candidate, Employer, PathId};
@@ -162,7 +163,10 @@ pub(crate) async fn submit(
     violations.into_result()?;
     actor.require_own_user(user)?;
     let answer = |submission| match submission {
-        Submission::Sent(application, _) => HttpResponse::Created().json(ApplicationBody::from(*application)),
+        Submission::Sent(application, _) => {
+            let version = application.version;
+            versioned(HttpResponse::Created().json(ApplicationBody::from(*application)), version)
+        }
         Submission::AlreadyApplied => HttpResponse::Ok().json(StatusBody { status: "Already Applied" }),
     };
     let (answer, allowance) = run_with_upload(&app, resume, move |app, resume| {
@@ -271,12 +275,13 @@ struct NoApplicationsBody {
 pub(crate) async fn details(app: Data<App>, Employer(actor): Employer, PathId(id): PathId) -> Answer {
     let ApplicationDetails { application, job, candidate } =
         app.run(move |app| app.applications.details(&actor, ApplicationId(id))).await?;
+    let version = application.version;
     let data = DetailsBody {
         fields: application.into(),
         job: JobWithEmployerBody::new(job.job, job.employer),
         candidate: candidate.into(),
     };
-    Ok(HttpResponse::Ok().json(wire::Data { data }))
+    Ok(versioned(HttpResponse::Ok().json(wire::Data { data }), version))
 }
 
 pub(crate) fn details_doc() -> Operation {
@@ -300,6 +305,7 @@ pub(crate) async fn move_to(
     app: Data<App>,
     Employer(actor): Employer,
     PathId(id): PathId,
+    IfMatch(precondition): IfMatch,
     body: Body<StatusRequest>,
 ) -> Answer {
     let mut violations = Violations::default();
@@ -308,8 +314,10 @@ pub(crate) async fn move_to(
         .status
         .required_as("status", &mut violations, |raw| ApplicationStatus::parse_any_case(&raw))
         .ok_or(violations)?;
-    app.run(move |app| app.applications.move_to(&actor, ApplicationId(id), status)).await?;
-    Ok(HttpResponse::Ok().json(MovedBody { message: "Job Application's Status is updated." }))
+    let application =
+        app.run(move |app| app.applications.move_to(&actor, ApplicationId(id), status, &precondition)).await?;
+    let response = HttpResponse::Ok().json(MovedBody { message: "Job Application's Status is updated." });
+    Ok(versioned(response, application.version))
 }
 
 pub(crate) fn move_to_doc() -> Operation {

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::accounts::ContactBody;
 use crate::body::{Body, Request};
+use crate::conditional::{IfMatch, versioned};
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
 use crate::extract::{Caller, Candidate, PathId};
@@ -48,6 +49,11 @@ pub(crate) struct ProfessionalBody {
 }
 
 impl ProfessionalBody {
+    /// The professional part of a profile, if it has one.
+    fn of(profile: &CandidateProfile) -> Option<Self> {
+        profile.professional.as_ref().map(|professional| Self::new(profile.id, professional))
+    }
+
     fn new(candidate: CandidateId, profile: &ProfessionalProfile) -> Self {
         let list = |section| profile.details.section(section).iter().map(|entry| entry.as_str().to_owned()).collect();
         Self {
@@ -98,12 +104,13 @@ pub(crate) struct CandidateBody {
 
 impl From<CandidateProfile> for CandidateBody {
     fn from(profile: CandidateProfile) -> Self {
+        let profile_details = ProfessionalBody::of(&profile);
         let PersonalDetails { first_name, last_name, address, bio, social_links, gender, birth_date } =
             profile.personal;
         let links: Vec<String> = social_links.iter().map(ToString::to_string).collect();
         Self {
             id: profile.id.0,
-            profile_details: profile.professional.as_ref().map(|p| ProfessionalBody::new(profile.id, p)),
+            profile_details,
             first_name: first_name.map(Text::into_string),
             last_name: last_name.map(Text::into_string),
             address: address.map(Text::into_string),
@@ -132,10 +139,15 @@ impl From<CandidateAccount> for CandidateAccountBody {
     }
 }
 
+fn answer(account: CandidateAccount) -> HttpResponse {
+    let version = account.profile.version;
+    versioned(HttpResponse::Ok().json(CandidateAccountBody::from(account)), version)
+}
+
 /// `GET /candidate/profile/`
 pub(crate) async fn own(app: Data<App>, Candidate(actor): Candidate) -> Answer {
     let account = app.run(move |app| app.candidates.own(&actor)).await?;
-    Ok(HttpResponse::Ok().json(CandidateAccountBody::from(account)))
+    Ok(answer(account))
 }
 
 pub(crate) fn own_doc() -> Operation {
@@ -147,7 +159,7 @@ pub(crate) fn own_doc() -> Operation {
 /// `GET /candidate/profile/{id}/`
 pub(crate) async fn find(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
     let account = app.run(move |app| app.candidates.find(&actor, CandidateId(id))).await?;
-    Ok(HttpResponse::Ok().json(CandidateAccountBody::from(account)))
+    Ok(answer(account))
 }
 
 pub(crate) fn find_doc() -> Operation {
@@ -254,6 +266,7 @@ impl ProfessionalRequest {
 pub(crate) async fn revise_professional(
     app: Data<App>,
     Candidate(actor): Candidate,
+    IfMatch(precondition): IfMatch,
     mut body: Body<ProfessionalRequest>,
 ) -> Answer {
     let mut violations = Violations::default();
@@ -262,11 +275,11 @@ pub(crate) async fn revise_professional(
     let resume = upload(&app, "resume", DocumentKind::Resume, body.file, &mut violations)?;
     violations.into_result()?;
     actor.require_own_user(user)?;
-    let (id, profile) = run_with_upload(&app, resume, move |app, resume| {
-        app.candidates.revise_professional(&actor, &ReviseProfessional { candidate, details, resume })
+    let profile = run_with_upload(&app, resume, move |app, resume| {
+        app.candidates.revise_professional(&actor, &ReviseProfessional { candidate, details, resume, precondition })
     })
     .await?;
-    Ok(HttpResponse::Ok().json(ProfessionalBody::new(id, &profile)))
+    Ok(versioned(HttpResponse::Ok().json(ProfessionalBody::of(&profile)), profile.version))
 }
 
 pub(crate) fn revise_professional_doc() -> Operation {
@@ -311,6 +324,7 @@ impl Request for PersonalRequest {
 pub(crate) async fn revise_personal(
     app: Data<App>,
     Candidate(actor): Candidate,
+    IfMatch(precondition): IfMatch,
     body: Body<PersonalRequest>,
 ) -> Answer {
     let mut violations = Violations::default();
@@ -341,10 +355,11 @@ pub(crate) async fn revise_personal(
         birth_date: birth_date.apply(present.birth_date),
     };
     let profile = run_with_upload(&app, picture, move |app, picture| {
-        app.candidates.revise_personal(&actor, &RevisePersonal { user, revise, picture })
+        app.candidates.revise_personal(&actor, &RevisePersonal { user, revise, picture, precondition })
     })
     .await?;
-    Ok(HttpResponse::Ok().json(CandidateBody::from(profile)))
+    let version = profile.version;
+    Ok(versioned(HttpResponse::Ok().json(CandidateBody::from(profile)), version))
 }
 
 pub(crate) fn revise_personal_doc() -> Operation {

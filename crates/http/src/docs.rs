@@ -2,17 +2,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETag, EntityTag, Header, IfNoneMatch, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse};
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
+use crate::conditional::entity_tag;
 use crate::error::ApiError;
 use crate::openapi::Operation;
 
@@ -46,7 +41,7 @@ static FILES: LazyLock<BTreeMap<&str, File>> = LazyLock::new(|| {
 struct File {
     content: Bytes,
     media_type: String,
-    tag: EntityTag,
+    tag: String,
 }
 
 impl File {
@@ -55,28 +50,19 @@ impl File {
             Cow::Borrowed(content) => Bytes::from_static(content),
             Cow::Owned(content) => Bytes::from(content),
         };
-        let tag = EntityTag::new_strong(URL_SAFE_NO_PAD.encode(digest(&SHA256, &content)));
+        let tag = entity_tag(&content, None);
         Self { content, media_type: media_type.into(), tag }
     }
 
-    fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let is_known = match IfNoneMatch::parse(request) {
-            Ok(IfNoneMatch::Any) => true,
-            Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&self.tag)),
-            Err(_) => false,
-        };
-        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        response
-            .insert_header(ETag(self.tag.clone()))
+    fn answer(&self) -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header((ETAG, self.tag.as_str()))
             .insert_header((CACHE_CONTROL, "no-cache"))
             .insert_header((CONTENT_SECURITY_POLICY, POLICY))
             .insert_header((REFERRER_POLICY, "no-referrer"))
-            .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
-        if is_known {
-            response.finish()
-        } else {
-            response.content_type(self.media_type.as_str()).body(self.content.clone())
-        }
+            .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .content_type(self.media_type.as_str())
+            .body(self.content.clone())
     }
 }
 
@@ -86,8 +72,8 @@ fn swagger_ui(name: &str) -> Option<File> {
 }
 
 /// `GET /docs/`
-pub(crate) async fn page(request: HttpRequest) -> HttpResponse {
-    PAGE.answer(&request)
+pub(crate) async fn page() -> HttpResponse {
+    PAGE.answer()
 }
 
 pub(crate) fn page_doc() -> Operation {
@@ -95,8 +81,8 @@ pub(crate) fn page_doc() -> Operation {
 }
 
 /// `GET /docs/{name}`
-pub(crate) async fn file(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, ApiError> {
-    Ok(FILES.get(name.as_str()).ok_or(ApiError::NoRoute)?.answer(&request))
+pub(crate) async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
+    Ok(FILES.get(name.as_str()).ok_or(ApiError::NoRoute)?.answer())
 }
 
 pub(crate) fn file_doc() -> Operation {

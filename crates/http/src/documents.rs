@@ -1,12 +1,13 @@
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use jobportal_application::{DocumentChange, Error, Saved};
 use jobportal_domain::{DocumentKind, Violations};
 
 use crate::App;
 use crate::body::File;
+use crate::conditional;
 use crate::error::ApiError;
 use crate::extract::{MaybeCaller, to_the_end};
 use crate::openapi::Operation;
@@ -88,8 +89,13 @@ async fn delete(app: &App, key: &str) {
 }
 
 /// `GET /documents/resumes/{name}`
-pub(crate) async fn resume(app: Data<App>, caller: MaybeCaller, name: Path<String>) -> Result<HttpResponse, ApiError> {
-    open(&app, caller, DocumentKind::Resume, &name).await
+pub(crate) async fn resume(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: MaybeCaller,
+    name: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    open(&app, &request, caller, DocumentKind::Resume, &name).await
 }
 
 pub(crate) fn resume_doc() -> Operation {
@@ -106,8 +112,13 @@ pub(crate) fn resume_doc() -> Operation {
 }
 
 /// `GET /documents/profile_pictures/{name}`
-pub(crate) async fn picture(app: Data<App>, caller: MaybeCaller, name: Path<String>) -> Result<HttpResponse, ApiError> {
-    open(&app, caller, DocumentKind::ProfilePicture, &name).await
+pub(crate) async fn picture(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: MaybeCaller,
+    name: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    open(&app, &request, caller, DocumentKind::ProfilePicture, &name).await
 }
 
 pub(crate) fn picture_doc() -> Operation {
@@ -118,6 +129,7 @@ pub(crate) fn picture_doc() -> Operation {
 
 async fn open(
     app: &Data<App>,
+    request: &HttpRequest,
     MaybeCaller(actor): MaybeCaller,
     kind: DocumentKind,
     name: &str,
@@ -132,7 +144,10 @@ async fn open(
     if document.format.as_str() != extension {
         return Err(ApiError::NoRoute);
     }
-    let content = app.files.get(&key).await.map_err(Error::from)?;
+    // What stands under a name never changes, so that a client which has it gets no content.
+    let tag = format!("\"{public_id}\"");
+    let content =
+        if conditional::has(request, &tag) { Bytes::new() } else { app.files.get(&key).await.map_err(Error::from)? };
     let disposition = match kind {
         DocumentKind::Resume => format!("attachment; filename=\"{}.{extension}\"", folder(kind).trim_end_matches('s')),
         DocumentKind::ProfilePicture => "inline".to_owned(),
@@ -142,5 +157,6 @@ async fn open(
         .insert_header((CONTENT_DISPOSITION, disposition))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CACHE_CONTROL, "private, max-age=3600"))
+        .insert_header((ETAG, tag))
         .body(content))
 }

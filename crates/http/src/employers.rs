@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::App;
 use crate::body::{Body, Request};
+use crate::conditional::{IfMatch, versioned};
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
 use crate::extract::{Employer, PathId};
@@ -59,10 +60,15 @@ impl From<EmployerProfile> for EmployerBody {
     }
 }
 
+fn answer(profile: EmployerProfile) -> HttpResponse {
+    let version = profile.version;
+    versioned(HttpResponse::Ok().json(EmployerBody::from(profile)), version)
+}
+
 /// `GET /employer/profile/`
 pub(crate) async fn own(app: Data<App>, Employer(actor): Employer) -> Answer {
     let profile = app.run(move |app| app.employers.own(&actor)).await?;
-    Ok(HttpResponse::Ok().json(EmployerBody::from(profile)))
+    Ok(answer(profile))
 }
 
 pub(crate) fn own_doc() -> Operation {
@@ -74,7 +80,7 @@ pub(crate) fn own_doc() -> Operation {
 /// `GET /employer/profile/{id}/`
 pub(crate) async fn find(app: Data<App>, PathId(id): PathId) -> Answer {
     let profile = app.run(move |app| app.employers.find(EmployerId(id))).await?;
-    Ok(HttpResponse::Ok().json(EmployerBody::from(profile)))
+    Ok(answer(profile))
 }
 
 pub(crate) fn find_doc() -> Operation {
@@ -115,7 +121,12 @@ impl Request for EmployerRequest {
 }
 
 /// `PUT` and `PATCH /employer/profile/`
-pub(crate) async fn revise(app: Data<App>, Employer(actor): Employer, body: Body<EmployerRequest>) -> Answer {
+pub(crate) async fn revise(
+    app: Data<App>,
+    Employer(actor): Employer,
+    IfMatch(precondition): IfMatch,
+    body: Body<EmployerRequest>,
+) -> Answer {
     let mut violations = Violations::default();
     let EmployerRequest { user, first_name, last_name, address, website, company_name } = body.value;
     let user = user.optional("user", &mut violations);
@@ -134,10 +145,10 @@ pub(crate) async fn revise(app: Data<App>, Employer(actor): Employer, body: Body
         company_name: company_name.apply(present.company_name),
     };
     let profile = run_with_upload(&app, picture, move |app, picture| {
-        app.employers.revise(&actor, &ReviseEmployer { user, revise, picture })
+        app.employers.revise(&actor, &ReviseEmployer { user, revise, picture, precondition })
     })
     .await?;
-    Ok(HttpResponse::Ok().json(EmployerBody::from(profile)))
+    Ok(answer(profile))
 }
 
 pub(crate) fn revise_doc() -> Operation {

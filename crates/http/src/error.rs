@@ -38,6 +38,12 @@ pub(crate) enum ApiError {
     /// The key of the request can't be read.
     #[error("Idempotency-Key must be given once, with 1 to 255 visible ASCII characters, bare or in double quotes.")]
     BadIdempotencyKey,
+    /// `If-Match` holds no entity tag.
+    #[error("If-Match must be the ETag of what you read, with its quotes, or *.")]
+    MalformedIfMatch,
+    /// The operator demands a condition.
+    #[error("Others may have changed this: send If-Match with the ETag of what you read, or *.")]
+    PreconditionRequired,
     /// There is nothing at this path.
     #[error("Not found.")]
     NoRoute,
@@ -73,15 +79,18 @@ impl From<Violations> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::MalformedBody(_) | Self::BadIdempotencyKey | Self::UseCase(Error::Invalid(_)) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::MalformedBody(_)
+            | Self::BadIdempotencyKey
+            | Self::MalformedIfMatch
+            | Self::UseCase(Error::Invalid(_)) => StatusCode::BAD_REQUEST,
             Self::UseCase(Error::Unauthenticated(_)) => StatusCode::UNAUTHORIZED,
             Self::UseCase(Error::Forbidden(_)) => StatusCode::FORBIDDEN,
             Self::NoRoute | Self::UseCase(Error::NotFound(_)) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UseCase(Error::Conflict(_) | Error::InFlight) => StatusCode::CONFLICT,
+            Self::UseCase(Error::PreconditionFailed) => StatusCode::PRECONDITION_FAILED,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UseCase(Error::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,

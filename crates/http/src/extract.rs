@@ -96,7 +96,8 @@ impl Describe for MaybeCaller {
     }
 }
 
-fn app_of(request: &HttpRequest) -> Result<&Data<App>> {
+/// What handlers use.
+pub(crate) fn app_of(request: &HttpRequest) -> Result<&Data<App>> {
     request.app_data::<Data<App>>().ok_or_else(|| Error::Internal("the application is not set up".into()))
 }
 

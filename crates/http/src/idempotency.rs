@@ -56,6 +56,7 @@ impl Describe for IdempotencyKey {
             "Chosen by the client, a UUID say. For 24 hours the same request with the same key is done once, and gets the first \
              answer again.",
         );
+        operation.may_refuse(StatusCode::BAD_REQUEST);
         operation.may_refuse(StatusCode::CONFLICT);
         operation.may_refuse(StatusCode::UNPROCESSABLE_ENTITY);
         let replayed = string().enum_values(Some(["true"]));

@@ -13,6 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::App;
 use crate::accounts::RefusedBody;
 use crate::body::{Body, Request};
+use crate::conditional::{IfMatch, versioned};
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::{Caller, Employer, PathId};
@@ -376,7 +377,10 @@ pub(crate) async fn post(
     let key = key.of_user(&app, &actor, body.content);
     let (employer, draft) = body.value.draft(&actor, Completeness::Whole)?;
     let posting = move |own_company| draft.clone().complete(own_company);
-    let created = |job| HttpResponse::Created().json(JobBody::from(job));
+    let created = |job: Job| {
+        let version = job.version;
+        versioned(HttpResponse::Created().json(JobBody::from(job)), version)
+    };
     let posted = move |app: &App| answer_once(app, key, created, |once| app.jobs.post(&actor, employer, posting, once));
     Ok(app.run(posted).await?.into())
 }
@@ -393,15 +397,27 @@ pub(crate) fn post_doc() -> Operation {
 }
 
 /// `PATCH /job/manage/{id}/`
-pub(crate) async fn patch(app: Data<App>, caller: Employer, id: PathId, body: Body<ReviseJobRequest>) -> Answer {
+pub(crate) async fn patch(
+    app: Data<App>,
+    caller: Employer,
+    id: PathId,
+    if_match: IfMatch,
+    body: Body<ReviseJobRequest>,
+) -> Answer {
     let draft = body.value.0.draft(&caller.0, Completeness::Partial)?;
-    revise(&app, caller, id, draft).await
+    revise(&app, caller, id, if_match, draft).await
 }
 
 /// `PUT /job/manage/{id}/`
-pub(crate) async fn put(app: Data<App>, caller: Employer, id: PathId, body: Body<JobRequest>) -> Answer {
+pub(crate) async fn put(
+    app: Data<App>,
+    caller: Employer,
+    id: PathId,
+    if_match: IfMatch,
+    body: Body<JobRequest>,
+) -> Answer {
     let draft = body.value.draft(&caller.0, Completeness::Whole)?;
-    revise(&app, caller, id, draft).await
+    revise(&app, caller, id, if_match, draft).await
 }
 
 pub(crate) fn patch_doc() -> Operation {
@@ -420,16 +436,26 @@ async fn revise(
     app: &Data<App>,
     Employer(actor): Employer,
     PathId(id): PathId,
+    IfMatch(precondition): IfMatch,
     (employer, draft): (Option<i64>, Draft),
 ) -> Answer {
-    let job =
-        app.run(move |app| app.jobs.revise(&actor, JobId(id), employer, |present| draft.clone().over(present))).await?;
-    Ok(HttpResponse::Ok().json(JobBody::from(job)))
+    let job = app
+        .run(move |app| {
+            app.jobs.revise(&actor, JobId(id), employer, &precondition, |present| draft.clone().over(present))
+        })
+        .await?;
+    let version = job.version;
+    Ok(versioned(HttpResponse::Ok().json(JobBody::from(job)), version))
 }
 
 /// `PUT /job/{id}/`, `DELETE /job/{id}/`, `DELETE /job/manage/{id}/`
-pub(crate) async fn delete(app: Data<App>, Employer(actor): Employer, PathId(id): PathId) -> Answer {
-    match app.run(move |app| app.jobs.delete(&actor, JobId(id))).await? {
+pub(crate) async fn delete(
+    app: Data<App>,
+    Employer(actor): Employer,
+    PathId(id): PathId,
+    IfMatch(precondition): IfMatch,
+) -> Answer {
+    match app.run(move |app| app.jobs.delete(&actor, JobId(id), &precondition)).await? {
         Ok(job) => Ok(HttpResponse::Ok().json(DeletedBody { error: "Job is deleted.", data: job.into() })),
         Err(error) => Err(ApiError::Documented {
             status: StatusCode::BAD_REQUEST,
@@ -505,7 +531,8 @@ struct NoOwnJobsBody {
 /// `GET /job/{id}/`
 pub(crate) async fn details(app: Data<App>, _: Caller, PathId(id): PathId) -> Answer {
     let details = app.run(move |app| app.jobs.details(JobId(id))).await?;
-    Ok(HttpResponse::Ok().json(JobDetailsBody::from(details)))
+    let version = details.job.version;
+    Ok(versioned(HttpResponse::Ok().json(JobDetailsBody::from(details)), version))
 }
 
 pub(crate) fn details_doc() -> Operation {

@@ -8,6 +8,7 @@ mod accounts;
 mod applications;
 mod body;
 mod candidates;
+mod conditional;
 mod docs;
 mod documents;
 mod employers;
@@ -46,6 +47,8 @@ pub struct HttpSettings {
     pub public_url: Option<String>,
     /// How long an access token lives: so long an ended session has to be remembered.
     pub access_lifetime: Duration,
+    /// Whether a request that changes or deletes something must say in `If-Match` which state it has seen.
+    pub require_if_match: bool,
 }
 
 /// Everything that handlers use.

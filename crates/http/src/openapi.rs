@@ -33,6 +33,7 @@ pub(crate) struct Operation {
     request: Option<Value>,
     answers: BTreeMap<StatusCode, Described>,
     links: Vec<(&'static str, Value)>,
+    is_stored: bool,
     schemas: Vec<(String, Value)>,
 }
 
@@ -72,6 +73,7 @@ impl Operation {
             request: None,
             answers: BTreeMap::new(),
             links: Vec::new(),
+            is_stored: true,
             schemas: Vec::new(),
         }
     }
@@ -125,6 +127,12 @@ impl Operation {
         self
     }
 
+    /// Answers what no client may keep.
+    pub(crate) fn no_store(mut self) -> Self {
+        self.is_stored = false;
+        self
+    }
+
     /// May refuse with `status`, beside those that what the handler reads accounts for.
     pub(crate) fn refuses(mut self, status: StatusCode) -> Self {
         self.answer(status);
@@ -173,10 +181,24 @@ impl Operation {
         self.answer(StatusCode::BAD_REQUEST);
     }
 
+    /// Whether a read is answered with a tag.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.is_stored
+    }
+
+    /// Whether it may refuse with `status`.
+    pub(crate) fn may_answer(&self, status: StatusCode) -> bool {
+        self.answers.contains_key(&status)
+    }
+
     /// Reads a header, if it is there.
     pub(crate) fn header(&mut self, name: &str, schema: impl Into<RefOr<Schema>>, description: &str) {
         self.parameters.push(schema::parameter("header", name, schema, description));
-        self.answer(StatusCode::BAD_REQUEST);
+    }
+
+    /// Answers 304 to a caller who has the present state.
+    pub(crate) fn not_modified(&mut self) {
+        self.answer(StatusCode::NOT_MODIFIED).description = "The caller has the present state.";
     }
 
     /// Sends a header with what is no error.

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::App;
+use crate::conditional::NO_STORE;
 use crate::error::ApiError;
 use crate::openapi::{self, Operation, schema_of};
 use crate::wire::StatusBody;
@@ -64,9 +65,9 @@ pub(crate) fn openapi_doc() -> Operation {
 /// `GET /health/`
 pub(crate) async fn health(app: Data<App>) -> Result<HttpResponse, ApiError> {
     app.run(|app| app.store.ping().map_err(Error::from)).await?;
-    Ok(HttpResponse::Ok().json(StatusBody { status: "ok" }))
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(StatusBody { status: "ok" }))
 }
 
 pub(crate) fn health_doc() -> Operation {
-    Operation::new("Portal", "portal_health", "Whether the portal can work").ok::<StatusBody>("It can.")
+    Operation::new("Portal", "portal_health", "Whether the portal can work").ok::<StatusBody>("It can.").no_store()
 }

@@ -3,6 +3,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, guard};
 
+use crate::conditional::conditional;
 use crate::error::ApiError;
 use crate::openapi::{Describe, Operation};
 use crate::{App, accounts, applications, candidates, docs, documents, employers, jobs, limits, portal, subscriptions};
@@ -18,7 +19,7 @@ pub fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config.app_data(app);
         for entry in table() {
-            config.service(entry.resource().wrap(from_fn(limits::headers)));
+            config.service(entry.resource().wrap(from_fn(conditional)).wrap(from_fn(limits::headers)));
         }
         config.default_service(web::to(no_route));
     }
@@ -125,6 +126,7 @@ pub(crate) fn table() -> Vec<Entry> {
         at(
             "/subscription/plan/{id}",
             [
+                on(GET, subscriptions::plan, subscriptions::plan_doc),
                 on(PUT, subscriptions::revise_plan, subscriptions::revise_plan_doc),
                 on(DELETE, subscriptions::delete_plan, subscriptions::delete_plan_doc),
             ],

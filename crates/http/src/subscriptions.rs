@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::App;
 use crate::body::{Body, Request};
+use crate::conditional::{IfMatch, versioned};
 use crate::error::ApiError;
 use crate::extract::{Admin, Caller, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
@@ -195,6 +196,17 @@ pub(crate) fn plans_doc() -> Operation {
     Operation::new(TAG, "plans_list", "List the plans").ok_list::<PlanBody>("A page of plans.")
 }
 
+/// `GET /subscription/plan/{id}/`
+pub(crate) async fn plan(app: Data<App>, _: Caller, PathId(id): PathId) -> Answer {
+    let plan = app.run(move |app| app.subscriptions.plan(PlanId(id))).await?;
+    let version = plan.version;
+    Ok(versioned(HttpResponse::Ok().json(PlanBody::from(plan)), version))
+}
+
+pub(crate) fn plan_doc() -> Operation {
+    Operation::new(TAG, "plans_details", "Read a plan").ok::<PlanBody>("The plan.")
+}
+
 /// `POST /subscription/plan/`
 pub(crate) async fn add_plan(
     app: Data<App>,
@@ -204,7 +216,10 @@ pub(crate) async fn add_plan(
 ) -> Answer {
     let key = key.of_user(&app, &actor, body.content);
     let terms = body.value.terms()?;
-    let created = |plan| HttpResponse::Created().json(PlanBody::from(plan));
+    let created = |plan: Plan| {
+        let version = plan.version;
+        versioned(HttpResponse::Created().json(PlanBody::from(plan)), version)
+    };
     let added =
         move |app: &App| answer_once(app, key, created, |once| app.subscriptions.add_plan(&actor, &terms, once));
     Ok(app.run(added).await?.into())
@@ -214,6 +229,7 @@ pub(crate) fn add_plan_doc() -> Operation {
     Operation::new(TAG, "plans_add", "Make a plan")
         .about("One for each name; all five are there from the start, so one has to be deleted before.")
         .created::<PlanBody>("The plan.")
+        .leads_to("plans_details", "id")
         .leads_to("plans_replace", "id")
         .leads_to("plans_delete", "id")
 }
@@ -223,10 +239,11 @@ pub(crate) async fn revise_plan(
     app: Data<App>,
     Admin(actor): Admin,
     PathId(id): PathId,
+    IfMatch(precondition): IfMatch,
     body: Body<PlanRequest>,
 ) -> Answer {
     let terms = body.value.terms()?;
-    let plan = app.run(move |app| app.subscriptions.revise_plan(&actor, PlanId(id), &terms)).await?;
+    let plan = app.run(move |app| app.subscriptions.revise_plan(&actor, PlanId(id), &terms, &precondition)).await?;
     Ok(HttpResponse::Ok().json(PlanBody::from(plan)))
 }
 
@@ -237,8 +254,13 @@ pub(crate) fn revise_plan_doc() -> Operation {
 }
 
 /// `DELETE /subscription/plan/{id}/`
-pub(crate) async fn delete_plan(app: Data<App>, Admin(actor): Admin, PathId(id): PathId) -> Answer {
-    app.run(move |app| app.subscriptions.delete_plan(&actor, PlanId(id))).await?;
+pub(crate) async fn delete_plan(
+    app: Data<App>,
+    Admin(actor): Admin,
+    PathId(id): PathId,
+    IfMatch(precondition): IfMatch,
+) -> Answer {
+    app.run(move |app| app.subscriptions.delete_plan(&actor, PlanId(id), &precondition)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -8,7 +8,7 @@ use jobportal_application::{
 };
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, EmailAddress, JobApplication, JobId, Money,
-    PersonalDetails, StoredDocument, Text, UserId,
+    PersonalDetails, StoredDocument, Text, UserId, Version,
 };
 
 use crate::candidates::{CandidateRow, candidate_columns, with_candidate_parts};
@@ -43,6 +43,7 @@ macro_rules! application_columns {
             applications::status,
             applications::applied_at,
             applications::updated_at,
+            applications::version,
             ATTACHMENTS.fields(document_columns!()).nullable(),
         )
     };
@@ -59,6 +60,7 @@ struct ApplicationRow {
     status: String,
     applied_at: At,
     updated_at: At,
+    version: i64,
     resume: Option<DocumentRow>,
 }
 
@@ -80,6 +82,7 @@ impl TryFrom<ApplicationRow> for JobApplication {
             status: stored("applications.status", ApplicationStatus::parse(&row.status))?,
             applied_at: row.applied_at.0,
             updated_at: row.updated_at.0,
+            version: Version(row.version),
         })
     }
 }
@@ -177,6 +180,7 @@ impl ApplicationRepository for Session<'_> {
         let changes = (
             applications::status.eq(application.status.as_str()),
             applications::updated_at.eq(At(application.updated_at)),
+            applications::version.eq(application.version.0),
         );
         both!(self, |c| update(applications::table.find(application.id.0)).set(changes).execute(c))?;
         Ok(())

@@ -6,7 +6,7 @@ use diesel::{delete, insert_into, update};
 use jobportal_application::{CandidateAccount, CandidateRepository, Page, PageRequest, RepositoryError};
 use jobportal_domain::{
     CandidateId, CandidateProfile, DocumentId, PersonalDetails, ProfessionalDetails, ProfessionalProfile,
-    ProfessionalProfileId, Section, StoredDocument, Text, UserId, WebAddress,
+    ProfessionalProfileId, Section, StoredDocument, Text, UserId, Version, WebAddress,
 };
 
 use crate::accounts::ContactRow;
@@ -42,6 +42,7 @@ macro_rules! candidate_columns {
             candidates::bio,
             candidates::gender,
             candidates::birth_date,
+            candidates::version,
             PICTURES.fields(document_columns!()).nullable(),
             professional_profiles::id.nullable(),
             RESUMES.fields(document_columns!()).nullable(),
@@ -60,6 +61,7 @@ pub(crate) struct CandidateRow {
     bio: Option<String>,
     gender: Option<String>,
     birth_date: Option<NaiveDate>,
+    version: i64,
     picture: Option<DocumentRow>,
     professional_id: Option<i64>,
     resume: Option<DocumentRow>,
@@ -107,6 +109,7 @@ impl CandidateRow {
             },
             picture: self.picture.map(StoredDocument::try_from).transpose()?,
             professional,
+            version: Version(self.version),
         })
     }
 }
@@ -269,11 +272,13 @@ impl CandidateRepository for Session<'_> {
         id: CandidateId,
         personal: &PersonalDetails,
         picture: Option<DocumentId>,
+        version: Version,
         now: DateTime<Utc>,
     ) -> Result<(), RepositoryError> {
         let changes = (
             PersonalRow::from(personal),
             candidates::picture_id.eq(picture.map(i64::from)),
+            candidates::version.eq(version.0),
             candidates::updated_at.eq(At(now)),
         );
         both!(self, |c| update(candidates::table.find(id.0)).set(changes).execute(c))?;
@@ -289,8 +294,11 @@ impl CandidateRepository for Session<'_> {
         id: CandidateId,
         details: &ProfessionalDetails,
         resume: Option<DocumentId>,
+        version: Version,
         now: DateTime<Utc>,
     ) -> Result<ProfessionalProfileId, RepositoryError> {
+        let counted = candidates::version.eq(version.0);
+        both!(self, |c| update(candidates::table.find(id.0)).set(counted).execute(c))?;
         let resume = professional_profiles::resume_id.eq(resume.map(i64::from));
         let updated_at = professional_profiles::updated_at.eq(At(now));
         let created = (professional_profiles::candidate_id.eq(id.0), professional_profiles::created_at.eq(At(now)));

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use diesel::{insert_into, update};
 use jobportal_application::{EmployerRepository, Page, PageRequest, RepositoryError};
 use jobportal_domain::{
-    DocumentId, EmployerDetails, EmployerId, EmployerProfile, StoredDocument, Text, UserId, WebAddress,
+    DocumentId, EmployerDetails, EmployerId, EmployerProfile, StoredDocument, Text, UserId, Version, WebAddress,
 };
 
 use crate::documents::{DocumentRow, document_columns};
@@ -31,6 +31,7 @@ macro_rules! employer_columns {
             employers::address,
             employers::website,
             employers::company_name,
+            employers::version,
             LOGOS.fields(document_columns!()).nullable(),
         )
     };
@@ -46,6 +47,7 @@ pub(crate) struct EmployerRow {
     address: Option<String>,
     website: Option<String>,
     company_name: Option<String>,
+    version: i64,
     picture: Option<DocumentRow>,
 }
 
@@ -64,6 +66,7 @@ impl TryFrom<EmployerRow> for EmployerProfile {
                 company_name: stored_text("employers.company_name", row.company_name)?,
             },
             picture: row.picture.map(StoredDocument::try_from).transpose()?,
+            version: Version(row.version),
         })
     }
 }
@@ -138,11 +141,13 @@ impl EmployerRepository for Session<'_> {
         id: EmployerId,
         details: &EmployerDetails,
         picture: Option<DocumentId>,
+        version: Version,
         now: DateTime<Utc>,
     ) -> Result<(), RepositoryError> {
         let changes = (
             DetailsRow::from(details),
             employers::picture_id.eq(picture.map(i64::from)),
+            employers::version.eq(version.0),
             employers::updated_at.eq(At(now)),
         );
         both!(self, |c| update(employers::table.find(id.0)).set(changes).execute(c))?;

@@ -7,7 +7,8 @@ use diesel::sql_types::BigInt;
 use diesel::{insert_into, update};
 use jobportal_application::{JobDetails, JobFilter, JobRepository, OwnedJob, Page, PageRequest, RepositoryError};
 use jobportal_domain::{
-    EmailAddress, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType, Text, UserId, WebAddress,
+    EmailAddress, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType, Text, UserId, Version,
+    WebAddress,
 };
 
 use crate::documents::document_columns;
@@ -36,6 +37,7 @@ pub(crate) struct JobRow {
     posted_at: At,
     updated_at: At,
     deleted_at: Option<At>,
+    version: i64,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -62,6 +64,7 @@ impl TryFrom<JobRow> for Job {
             posted_at: row.posted_at.0,
             updated_at: row.updated_at.0,
             deleted_at: row.deleted_at.map(|at| at.0),
+            version: Version(row.version),
         })
     }
 }
@@ -226,6 +229,7 @@ impl JobRepository for Session<'_> {
             posted_at: now,
             updated_at: now,
             deleted_at: None,
+            version: Version::FIRST,
         })
     }
 
@@ -245,6 +249,7 @@ impl JobRepository for Session<'_> {
             PostingRow::from(&job.posting),
             jobs::updated_at.eq(At(job.updated_at)),
             jobs::deleted_at.eq(job.deleted_at.map(At)),
+            jobs::version.eq(job.version.0),
         );
         both!(self, |c| update(jobs::table.find(job.id.0)).set(changes).execute(c))?;
         Ok(())

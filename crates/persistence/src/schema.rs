@@ -63,6 +63,7 @@ table! {
         picture_id -> Nullable<BigInt>,
         created_at -> crate::time::Instant,
         updated_at -> crate::time::Instant,
+        version -> BigInt,
     }
 }
 
@@ -97,6 +98,7 @@ table! {
         picture_id -> Nullable<BigInt>,
         created_at -> crate::time::Instant,
         updated_at -> crate::time::Instant,
+        version -> BigInt,
     }
 }
 
@@ -120,6 +122,7 @@ table! {
         posted_at -> crate::time::Instant,
         updated_at -> crate::time::Instant,
         deleted_at -> Nullable<crate::time::Instant>,
+        version -> BigInt,
     }
 }
 
@@ -135,6 +138,7 @@ table! {
         status -> Text,
         applied_at -> crate::time::Instant,
         updated_at -> crate::time::Instant,
+        version -> BigInt,
     }
 }
 
@@ -151,6 +155,7 @@ table! {
         career_coaching -> Bool,
         created_at -> crate::time::Instant,
         updated_at -> crate::time::Instant,
+        version -> BigInt,
     }
 }
 

@@ -2,7 +2,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::{delete, insert_into, update};
 use jobportal_application::{PlanRepository, RepositoryError, SubscriptionRepository, UsageRepository};
-use jobportal_domain::{Money, Period, Plan, PlanId, PlanName, PlanTerms, Subscription, SubscriptionId, Text, UserId};
+use jobportal_domain::{
+    Money, Period, Plan, PlanId, PlanName, PlanTerms, Subscription, SubscriptionId, Text, UserId, Version,
+};
 
 use crate::connection::AnyConnection;
 use crate::error::stored;
@@ -24,6 +26,7 @@ struct PlanRow {
     career_coaching: bool,
     created_at: At,
     updated_at: At,
+    version: i64,
 }
 
 impl TryFrom<PlanRow> for Plan {
@@ -45,6 +48,7 @@ impl TryFrom<PlanRow> for Plan {
             },
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: Version(row.version),
         })
     }
 }
@@ -88,6 +92,10 @@ impl PlanRepository for Session<'_> {
         both!(self, |c| query.select(PlanRow::as_select()).get_result(c).optional())?.map(Plan::try_from).transpose()
     }
 
+    fn lock(&mut self, id: PlanId) -> Result<Option<Plan>, RepositoryError> {
+        hold!(self, plans::table.find(id.0).select(PlanRow::as_select()))?.map(Plan::try_from).transpose()
+    }
+
     fn find_by_name(&mut self, name: PlanName) -> Result<Option<Plan>, RepositoryError> {
         let query = plans::table.filter(plans::name.eq(name.as_str()));
         both!(self, |c| query.select(PlanRow::as_select()).get_result(c).optional())?.map(Plan::try_from).transpose()
@@ -96,11 +104,12 @@ impl PlanRepository for Session<'_> {
     fn insert(&mut self, terms: &PlanTerms, now: DateTime<Utc>) -> Result<Plan, RepositoryError> {
         let row = (TermsRow::from(terms), plans::created_at.eq(At(now)), plans::updated_at.eq(At(now)));
         let id = both!(self, |c| insert_into(plans::table).values(row).returning(plans::id).get_result(c))?;
-        Ok(Plan { id: PlanId(id), terms: terms.clone(), created_at: now, updated_at: now })
+        Ok(Plan { id: PlanId(id), terms: terms.clone(), created_at: now, updated_at: now, version: Version::FIRST })
     }
 
     fn update(&mut self, plan: &Plan) -> Result<(), RepositoryError> {
-        let changes = (TermsRow::from(&plan.terms), plans::updated_at.eq(At(plan.updated_at)));
+        let changes =
+            (TermsRow::from(&plan.terms), plans::updated_at.eq(At(plan.updated_at)), plans::version.eq(plan.version.0));
         both!(self, |c| update(plans::table.find(plan.id.0)).set(changes).execute(c))?;
         Ok(())
     }

@@ -81,6 +81,7 @@ impl Application {
                 expose_otp: settings.accounts.expose_otp,
                 public_url: settings.server.public_url.clone(),
                 access_lifetime: settings.auth.access_lifetime,
+                require_if_match: settings.server.require_if_match,
             },
         });
         let (server, address) = listen(settings, cores, app)?;

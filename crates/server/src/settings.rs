@@ -72,6 +72,7 @@ mod sections {
         #[serde(deserialize_with = "unless_empty")]
         pub public_url: Option<String>,
         pub workers: u16,
+        pub require_if_match: bool,
         #[serde(deserialize_with = "duration")]
         pub shutdown_timeout: Duration,
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jobportal_application::{Actor, Applications, Clock, JobFilter, Jobs, PageRequest, Result, Store};
+use jobportal_application::{Actor, Applications, Clock, JobFilter, Jobs, PageRequest, Precondition, Result, Store};
 use jobportal_domain::{ApplicationStatus, JobId};
 
 /// Sorts applications, and writes letters about jobs.
@@ -26,7 +26,7 @@ impl Recruiting {
         let mut selected = 0;
         for application in received.into_iter().map(|received| received.application) {
             if is_reasoned(application.status, application.form.cover_letter.as_ref().map(|text| text.as_str())) {
-                self.applications.move_to(employer, application.id, ApplicationStatus::Selected)?;
+                self.applications.move_to(employer, application.id, ApplicationStatus::Selected, &Precondition::None)?;
                 selected += 1;
             }
         }

@@ -313,7 +313,8 @@ fn with_application() -> MockUnitOfWork {
 #[test]
 fn the_candidate_is_told_once_when_an_application_is_moved() {
     let mut uow = with_application();
-    let moved = JobApplication { status: ApplicationStatus::Offered, updated_at: now(), ..application() };
+    let moved =
+        JobApplication { status: ApplicationStatus::Offered, updated_at: now(), version: Version(2), ..application() };
     uow.applications.expect_update_status().once().with(eq(moved.clone())).returning(|_| Ok(()));
     uow.applications.expect_parties().with(eq(application().id)).returning(|_| Ok(Some(parties())));
     let mail = NewNotification {
@@ -329,7 +330,7 @@ fn the_candidate_is_told_once_when_an_application_is_moved() {
     uow.outbox.expect_enqueue().once().with(eq(mail)).returning(|_| Ok(NotificationId(1)));
     let (applications, store) = wire(uow);
     let status = ApplicationStatus::Offered;
-    assert_eq!(applications.move_to(&employer(), application().id, status).unwrap(), moved);
+    assert_eq!(applications.move_to(&employer(), application().id, status, &Precondition::None).unwrap(), moved);
     assert_eq!(store.transactions(), [(Access::Write, true)]);
 }
 
@@ -338,14 +339,26 @@ fn a_move_to_where_it_is_changes_and_tells_nothing() {
     let mut uow = with_application();
     uow.applications.expect_update_status().never();
     uow.outbox.expect_enqueue().never();
-    let unchanged = wire(uow).0.move_to(&employer(), application().id, application().status);
+    let unchanged = wire(uow).0.move_to(&employer(), application().id, application().status, &Precondition::None);
     assert_eq!(unchanged.unwrap(), application());
 }
 
 #[test]
 fn only_the_owner_of_the_job_moves_an_application() {
-    let moved = |actor: &Actor, id| wire(with_application()).0.move_to(actor, id, ApplicationStatus::Rejected);
+    let stale = Precondition::OneOf(Vec::new());
+    let moved = |actor: &Actor, id| wire(with_application()).0.move_to(actor, id, ApplicationStatus::Rejected, &stale);
     assert!(matches!(moved(&other_employer(), application().id), Err(Error::NotFound(_))));
     assert!(matches!(moved(&employer(), ApplicationId(404)), Err(Error::NotFound(_))));
     assert!(matches!(moved(&candidate(), application().id), Err(Error::Forbidden(_))));
+}
+
+#[test]
+fn an_application_that_was_moved_meanwhile_stays_where_it_is() {
+    let stale = Precondition::OneOf(vec![Version(2)]);
+    let (applications, store) = wire(with_application());
+    for status in [ApplicationStatus::Rejected, application().status] {
+        let moved = applications.move_to(&employer(), application().id, status, &stale);
+        assert!(matches!(moved, Err(Error::PreconditionFailed)));
+    }
+    assert_eq!(store.transactions(), [(Access::Write, false); 2]);
 }

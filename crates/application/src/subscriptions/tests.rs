@@ -1,5 +1,5 @@
 use chrono::TimeDelta;
-use jobportal_domain::{Money, NotificationId};
+use jobportal_domain::{Money, NotificationId, Version};
 use mockall::Sequence;
 use mockall::predicate::eq;
 
@@ -26,7 +26,9 @@ fn free() -> Plan {
 /// The plans that there are.
 fn with_plans() -> MockUnitOfWork {
     let mut uow = MockUnitOfWork::default();
-    uow.plans.expect_find().returning(|id| Ok([free(), basic()].into_iter().find(|plan| plan.id == id)));
+    let find = |id| Ok([free(), basic()].into_iter().find(|plan| plan.id == id));
+    uow.plans.expect_find().returning(find);
+    uow.plans.expect_lock().returning(find);
     uow
 }
 
@@ -49,8 +51,10 @@ fn plans_are_made_changed_and_deleted_by_admins_alone() {
     for actor in [candidate(), employer()] {
         let (subscriptions, store) = wire(MockUnitOfWork::default());
         assert!(matches!(subscriptions.add_plan(&actor, &basic().terms, Once::unkeyed()), Err(Error::Forbidden(_))));
-        assert!(matches!(subscriptions.revise_plan(&actor, basic().id, &basic().terms), Err(Error::Forbidden(_))));
-        assert!(matches!(subscriptions.delete_plan(&actor, basic().id), Err(Error::Forbidden(_))));
+        let revised = subscriptions.revise_plan(&actor, basic().id, &basic().terms, &Precondition::None);
+        assert!(matches!(revised, Err(Error::Forbidden(_))));
+        let deleted = subscriptions.delete_plan(&actor, basic().id, &Precondition::None);
+        assert!(matches!(deleted, Err(Error::Forbidden(_))));
         assert_eq!(store.transactions(), []);
     }
 }
@@ -71,7 +75,7 @@ fn the_name_of_a_plan_is_unique() {
     let (subscriptions, store) = wire(uow);
     let added = violations(subscriptions.add_plan(&admin(), &basic().terms, Once::unkeyed()));
     let renamed_to_free = PlanTerms { name: PlanName::Free, ..basic().terms };
-    let revised = violations(subscriptions.revise_plan(&admin(), basic().id, &renamed_to_free));
+    let revised = violations(subscriptions.revise_plan(&admin(), basic().id, &renamed_to_free, &Precondition::None));
     for broken in [added, revised] {
         assert_eq!(broken.of("name"), ["Subscription plan with this name already exists."]);
     }
@@ -81,12 +85,13 @@ fn the_name_of_a_plan_is_unique() {
 #[test]
 fn an_admin_changes_the_terms_of_a_plan() {
     let terms = PlanTerms { price: Money::parse("19.99").unwrap(), ..basic().terms };
-    let expected = Plan { terms: terms.clone(), updated_at: now(), ..basic() };
+    let expected = Plan { terms: terms.clone(), updated_at: now(), version: Version(2), ..basic() };
     let mut uow = with_plans();
     uow.plans.expect_update().once().with(eq(expected.clone())).returning(|_| Ok(()));
     let (subscriptions, _) = wire(uow);
-    assert_eq!(subscriptions.revise_plan(&admin(), basic().id, &terms).unwrap(), expected);
-    assert!(matches!(subscriptions.revise_plan(&admin(), PlanId(404), &terms), Err(Error::NotFound(_))));
+    let revise = |id, terms| subscriptions.revise_plan(&admin(), id, terms, &Precondition::None);
+    assert_eq!(revise(basic().id, &terms).unwrap(), expected);
+    assert!(matches!(revise(PlanId(404), &terms), Err(Error::NotFound(_))));
 }
 
 #[test]
@@ -95,9 +100,10 @@ fn the_free_plan_keeps_its_name_but_not_its_other_terms() {
     uow.plans.expect_update().once().withf(|plan| plan.terms.max_job_applications_per_day == 9).returning(|_| Ok(()));
     let (subscriptions, _) = wire(uow);
     let renamed = PlanTerms { name: PlanName::Premium, ..free().terms };
-    assert_eq!(violations(subscriptions.revise_plan(&admin(), free().id, &renamed)).of("name").len(), 1);
+    let revise = |terms| subscriptions.revise_plan(&admin(), free().id, terms, &Precondition::None);
+    assert_eq!(violations(revise(&renamed)).of("name").len(), 1);
     let generous = PlanTerms { max_job_applications_per_day: 9, ..free().terms };
-    assert!(subscriptions.revise_plan(&admin(), free().id, &generous).is_ok());
+    assert!(revise(&generous).is_ok());
 }
 
 #[test]
@@ -105,7 +111,7 @@ fn a_plan_is_deleted_unless_it_is_free_or_anyone_ever_subscribed_to_it() {
     let delete = |id, outcome: fn(PlanId) -> Result<bool, RepositoryError>| {
         let mut uow = with_plans();
         uow.plans.expect_delete().returning(outcome);
-        wire(uow).0.delete_plan(&admin(), id)
+        wire(uow).0.delete_plan(&admin(), id, &Precondition::None)
     };
     assert!(delete(basic().id, |_| Ok(true)).is_ok());
     assert!(matches!(delete(free().id, |_| Ok(true)), Err(Error::Conflict(_))));
@@ -114,6 +120,25 @@ fn a_plan_is_deleted_unless_it_is_free_or_anyone_ever_subscribed_to_it() {
     assert!(matches!(referred_to, Err(Error::Conflict(_))));
     let away = delete(basic().id, |_| Err(RepositoryError::Unavailable("away".into())));
     assert!(matches!(away, Err(Error::Unavailable(_))));
+}
+
+#[test]
+fn a_plan_that_was_changed_meanwhile_stays_as_it_is() {
+    let (subscriptions, store) = wire(with_plans());
+    let stale = Precondition::OneOf(vec![Version(2)]);
+    let revised = subscriptions.revise_plan(&admin(), basic().id, &basic().terms, &stale);
+    assert!(matches!(revised, Err(Error::PreconditionFailed)));
+    let deleted = subscriptions.delete_plan(&admin(), basic().id, &stale);
+    assert!(matches!(deleted, Err(Error::PreconditionFailed)));
+    assert!(matches!(subscriptions.delete_plan(&admin(), PlanId(404), &stale), Err(Error::NotFound(_))));
+    assert_eq!(store.transactions(), [(Access::Write, false); 3]);
+}
+
+#[test]
+fn a_plan_is_there_or_not_found() {
+    let (subscriptions, _) = wire(with_plans());
+    assert_eq!(subscriptions.plan(basic().id).unwrap(), basic());
+    assert!(matches!(subscriptions.plan(PlanId(404)), Err(Error::NotFound(_))));
 }
 
 #[test]

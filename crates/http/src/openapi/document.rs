@@ -2,6 +2,7 @@ use actix_web::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{Access, Described, JSON, Operation};
+use crate::conditional;
 use crate::routes::{Entry, Verb};
 
 /// The name of the one way to authenticate.
@@ -76,6 +77,7 @@ fn describe(mut operation: Operation, verb: &Verb) -> Value {
     if !verb.method.is_safe() {
         operation.may_refuse(StatusCode::TOO_MANY_REQUESTS);
     }
+    conditional::describe(&mut operation, &verb.method);
     let links: Map<String, Value> = operation.links.into_iter().map(|(name, link)| (name.to_owned(), link)).collect();
     let responses = operation.answers.into_iter().map(|(status, answer)| {
         let error = ERRORS.iter().find(|error| error.status == status.as_u16());
