@@ -6,7 +6,7 @@ CARGO ?= cargo
 LIBPQ ?= $(shell pkg-config --exists libpq 2>/dev/null && echo system-libpq || echo bundled)
 FEATURES := --no-default-features --features $(LIBPQ)
 
-.PHONY: run test check fmt bench
+.PHONY: run test check openapi fmt bench
 
 # Serves the API on http://127.0.0.1:8000 with everything it keeps below var/. ARGS="…" runs another command:
 # make run ARGS="seed --jobs 1000".
@@ -25,6 +25,10 @@ check:
 	$(CARGO) package -p jobportal-domain -p jobportal-application --allow-dirty --offline
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny check
+
+# Writes the committed description of the API anew, unless that breaks clients and CHANGELOG.md does not say so.
+openapi:
+	UPDATE_OPENAPI=1 $(CARGO) test -p jobportal-tests $(FEATURES) --test api contract::the_committed
 
 fmt:
 	$(CARGO) fmt --all

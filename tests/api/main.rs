@@ -14,6 +14,7 @@ mod candidates;
 mod commands;
 mod common;
 mod conditional;
+mod contract;
 mod directory;
 mod docs;
 mod documents;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use crate::contract;
+
 /// What the API answered.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -86,16 +88,19 @@ impl Client {
         }
     }
 
-    /// Sends a request.
+    /// Sends a request, and holds the answer to the description of the API.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         self.try_send(request).await.expect("an answer")
     }
 
     /// Sends a request to a portal that may die meanwhile.
     pub async fn try_send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
-        let response = request.send().await?;
+        let request = request.build()?;
+        let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+        let response = self.http.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await?.to_vec();
+        contract::check(&method, &path, status, &headers, &bytes);
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Ok(Answer { status, headers, json, bytes })
     }

@@ -32,8 +32,9 @@ impl Backend {
     }
 }
 
+/// A variable of the environment that is set and not empty.
 #[expect(clippy::disallowed_methods, reason = "how tests are run is not a setting of the portal")]
-fn variable(name: &str) -> Option<String> {
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

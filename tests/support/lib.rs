@@ -10,6 +10,7 @@
 
 pub mod app;
 pub mod client;
+pub mod contract;
 pub mod database;
 pub mod process;
 pub mod smtp;
