@@ -55,9 +55,12 @@ pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &
 /// The operation that answers to a path, with the path's template.
 fn operation<'d>(document: &'d Value, path: &str, method: &str) -> Option<(&'d str, &'d Value)> {
     let path = path.split('?').next().unwrap_or_default();
-    let segments: Vec<_> = path.trim_end_matches('/').split('/').collect();
+    // A path counts with and without its last slash.
+    let split =
+        |path: &str| -> Vec<String> { path.strip_suffix('/').unwrap_or(path).split('/').map(str::to_owned).collect() };
+    let segments = split(path);
     let fits = |template: &str| {
-        let parts: Vec<_> = template.trim_end_matches('/').split('/').collect();
+        let parts = split(template);
         parts.len() == segments.len()
             && parts.iter().zip(&segments).all(|(part, segment)| part.starts_with('{') || part == segment)
     };

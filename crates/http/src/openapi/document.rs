@@ -8,6 +8,12 @@ use crate::routes::{Entry, Verb};
 /// The name of the one way to authenticate.
 const BEARER: &str = "bearer";
 
+/// What tells where a client stands under its limits.
+const RATE_LIMITS: [(&str, &str); 2] = [
+    ("RateLimit", "What is left of each limit that counted this request, and in how many seconds it is whole again."),
+    ("RateLimit-Policy", "The limits that counted this request: how often (`q`) within how many seconds (`w`)."),
+];
+
 /// The groups of operations, in the order of a first visit.
 const TAGS: &[(&str, &str)] = &[
     ("Accounts", "Register, prove the e-mail address, sign in, and keep the account."),
@@ -76,6 +82,9 @@ fn describe(mut operation: Operation, verb: &Verb) -> Value {
     operation.may_refuse(StatusCode::SERVICE_UNAVAILABLE);
     if !verb.method.is_safe() {
         operation.may_refuse(StatusCode::TOO_MANY_REQUESTS);
+        for (name, about) in RATE_LIMITS {
+            operation.tells(name, super::string(), about);
+        }
     }
     conditional::describe(&mut operation, &verb.method);
     let links: Map<String, Value> = operation.links.into_iter().map(|(name, link)| (name.to_owned(), link)).collect();
@@ -180,17 +189,22 @@ impl SharedError {
         Self { status, name, description, schema }
     }
 
-    fn headers(&self) -> Option<(&'static str, Value)> {
-        let required = self.status != 409;
-        let header =
-            |schema: Value, about: &str| json!({ "schema": schema, "description": about, "required": required });
+    fn headers(&self) -> Map<String, Value> {
+        let header = |schema: Value, about: &str, required: bool| json!({ "schema": schema, "description": about, "required": required });
+        let seconds = json!({ "type": "integer", "minimum": 1 });
+        let retry_after =
+            |required| ("Retry-After".to_owned(), header(seconds, "After how many seconds to try again.", required));
+        let limits =
+            RATE_LIMITS.map(|(name, about)| (name.to_owned(), header(json!({ "type": "string" }), about, true)));
         match self.status {
-            401 => Some(("WWW-Authenticate", header(json!({ "const": "Bearer" }), "How to authenticate."))),
-            409 | 429 | 503 => {
-                let seconds = json!({ "type": "integer", "minimum": 1 });
-                Some(("Retry-After", header(seconds, "After how many seconds to try again.")))
+            401 => {
+                let bearer = header(json!({ "const": "Bearer" }), "How to authenticate.", true);
+                Map::from_iter([("WWW-Authenticate".to_owned(), bearer)])
             }
-            _ => None,
+            409 => Map::from_iter([retry_after(false)]),
+            429 => limits.into_iter().chain([retry_after(true)]).collect(),
+            503 => Map::from_iter([retry_after(true)]),
+            _ => Map::new(),
         }
     }
 
@@ -210,8 +224,9 @@ impl SharedError {
 
     fn response_with(&self, description: &str, schema: &Value) -> Value {
         let mut response = json!({ "description": description, "content": { JSON: { "schema": schema } } });
-        if let Some((name, header)) = self.headers() {
-            response["headers"] = json!({ name: header });
+        let headers = self.headers();
+        if !headers.is_empty() {
+            response["headers"] = headers.into();
         }
         response
     }
