@@ -21,7 +21,11 @@ async fn send(
     body: Option<&Value>,
 ) -> Answer {
     let request = app.client.request(method, path, token).header(header.0, header.1);
-    app.client.send(body.iter().fold(request, |request, body| request.json(body))).await
+    let request = match body {
+        Some(body) => request.json(body),
+        None => request,
+    };
+    app.client.send(request).await
 }
 
 /// The tag that a `GET` answers.

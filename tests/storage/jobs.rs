@@ -106,8 +106,8 @@ fn of_concurrent_changes_of_one_version_one_is_made(db: &TestDatabase) {
     let (made, refused): (Vec<_>, Vec<_>) = changes.into_iter().partition(Result::is_ok);
     assert!(refused.iter().all(|refusal| matches!(refusal, Err(Error::PreconditionFailed))), "{refused:?}");
     let stored = store.read(|uow| Ok(uow.jobs().find(id)?.unwrap().job)).unwrap();
-    assert_eq!(made.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [stored.clone()]);
     assert_eq!(stored.version, Version(2));
+    assert_eq!(made.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [stored]);
 }
 
 fn details_show_the_employer_and_count_the_applications(db: &TestDatabase) {
