@@ -63,7 +63,7 @@ pub(crate) fn value(schema: impl Into<RefOr<Schema>>) -> Value {
 }
 
 /// An object that holds something under `data`.
-pub(super) fn data(schema: Value) -> Value {
+pub(super) fn data(schema: &Value) -> Value {
     json!({ "type": "object", "properties": { "data": schema }, "required": ["data"] })
 }
 
