@@ -348,7 +348,10 @@ app_tests! {
         let world = World::of(&app).await;
         let (long, many) = ("x".repeat(30_000), format!("?{}", "a=1&".repeat(5_000)));
         let mut queries = ["?", "?&&==&", "?page=1&page=2", "?%ff=%ff", &many].map(str::to_owned).to_vec();
-        for name in ["page", "page_size", "id", "title", "location", "job_type", "job_subtype", "experience_level"] {
+        for name in [
+            "page", "page_size", "id", "title", "location", "job_type", "job_subtype", "experience_level", "cursor",
+            "updated_since",
+        ] {
             for value in [
                 "", "0", "-1", "abc", "%00", "a%00b", "%ff%fe", "4294967295", "9223372036854775808", "1e9", "%25%5C_",
                 &long,
@@ -360,7 +363,8 @@ app_tests! {
             ("/job/search/", &world.candidate), ("/job/", &world.owner), ("/account/user_info/", &world.admin),
             ("/candidate/profiles/", &world.owner), ("/employer/profiles/", &world.owner),
             ("/candidate/application/list/", &world.candidate), ("/application/all/{job}/", &world.owner),
-            ("/subscription/plan/", &world.owner),
+            ("/subscription/plan/", &world.owner), ("/job/changes/", &world.candidate),
+            ("/application/changes/", &world.owner),
         ] {
             for query in &queries {
                 let path = format!("{}{query}", world.path(path));

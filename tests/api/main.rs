@@ -11,6 +11,7 @@
 mod accounts;
 mod applications;
 mod candidates;
+mod changes;
 mod commands;
 mod common;
 mod conditional;

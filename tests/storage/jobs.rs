@@ -38,6 +38,7 @@ fn a_job_comes_back_as_it_was_stored(db: &TestDatabase) {
             updated_at: now(),
             deleted_at: None,
             version: Version::FIRST,
+            closed_at: None,
         };
         assert_eq!(job, expected);
         let found = store.read(|uow| Ok(uow.jobs().find(job.id)?)).unwrap().unwrap();

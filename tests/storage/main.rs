@@ -25,6 +25,7 @@ macro_rules! on_both {
 mod accounts;
 mod applications;
 mod candidates;
+mod changes;
 mod documents;
 mod employers;
 mod fixtures;

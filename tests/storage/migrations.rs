@@ -1,11 +1,12 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use jobportal_domain::UserType;
+use jobportal_application::{Position, SliceRequest, Store};
+use jobportal_domain::{JobState, UserType};
 use jobportal_persistence::{MigrateError, MigrationState, Migrator};
 use jobportal_tests::database::{Backend, TestDatabase};
 
-use crate::fixtures::{candidate, employer, job, user};
+use crate::fixtures::{after, apply, candidate, employer, job, now, posting, user};
 
 on_both![
     what_was_undone_can_be_done_again,
@@ -14,6 +15,7 @@ on_both![
     nodes_that_start_at_once_take_turns,
     a_newer_database_is_refused,
     a_migration_that_fails_leaves_the_database_as_it_was,
+    what_was_there_before_changes_were_told_is_told_too,
 ];
 
 fn tables(db: &TestDatabase) -> Vec<String> {
@@ -114,6 +116,46 @@ fn a_migration_that_fails_leaves_the_database_as_it_was(db: &TestDatabase) {
     assert_eq!(tables(&empty), ["schedule"]);
     empty.execute("DROP TABLE schedule");
     assert!(!migrator.up().unwrap().is_empty());
+}
+
+fn what_was_there_before_changes_were_told_is_told_too(db: &TestDatabase) {
+    let store = db.store();
+    let ((owner, own), (_, other), (_, candidate_id)) =
+        (employer(&*store, 1), employer(&*store, 2), candidate(&*store, 3));
+    let jobs: Vec<_> = (-3..0)
+        .map(|age| store.write(|uow| Ok(uow.jobs().insert(own, &posting("Old"), after(age))?.id)).unwrap())
+        .collect();
+    let foreign = job(&*store, other, "Foreign");
+    let application = apply(&*store, jobs[1], candidate_id);
+    apply(&*store, foreign, candidate_id);
+
+    let mut migrator = Migrator::connect(db.url()).unwrap();
+    let states = migrator.status().unwrap();
+    let later = states.iter().rev().position(|state| state.name.ends_with("_changes")).unwrap();
+    assert!(migrator.down(later + 1).unwrap().last().unwrap().ends_with("_changes"));
+    migrator.up().unwrap();
+
+    let store = db.open(1);
+    let store: &dyn Store = &store;
+    let request = SliceRequest::new(Position::default(), 10).unwrap();
+    let changes = store.read(|uow| Ok(uow.changes().jobs(request, now())?)).unwrap();
+    let told: Vec<_> = changes.items.iter().map(|change| (change.job.id, change.changed_at)).collect();
+    assert_eq!(told, [(jobs[0], after(-3)), (jobs[1], after(-2)), (jobs[2], after(-1)), (foreign, now())]);
+    assert!(changes.items.iter().all(|change| change.state == JobState::Open));
+    let received = store.read(|uow| Ok(uow.changes().applications(owner, request)?)).unwrap();
+    let told: Vec<_> = received.items.iter().map(|change| (change.application.id, change.changed_at)).collect();
+    assert_eq!(told, [(application, now())]);
+    // The clocks go on from there, whatever a node says.
+    let micros = now().timestamp_micros();
+    let clocks = db.values("SELECT name || ' ' || last_change AS value FROM change_feeds ORDER BY name");
+    assert_eq!(
+        clocks,
+        [format!("applications/{own} {micros}"), format!("applications/{other} {micros}"), format!("jobs {micros}")]
+    );
+    let next = store.write(|uow| Ok(uow.jobs().insert(own, &posting("New"), after(-9))?.id)).unwrap();
+    let request = SliceRequest::new(changes.next, 10).unwrap();
+    let news = store.read(|uow| Ok(uow.changes().jobs(request, now())?)).unwrap();
+    assert_eq!(news.items.iter().map(|change| change.job.id).collect::<Vec<_>>(), [next]);
 }
 
 /// Each column, and whether it may be empty.

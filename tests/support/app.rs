@@ -82,6 +82,7 @@ impl TestApp {
             ("mail.url", mail_url),
             ("worker.poll_every", "20ms"),
             ("worker.renewal_every", "100ms"),
+            ("worker.closing_every", "100ms"),
         ];
         all.extend_from_slice(settings);
         let settings = Settings::load_from(&all).expect("good settings");

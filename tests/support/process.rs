@@ -51,6 +51,7 @@ impl Program {
             ("mail.print", "false"),
             ("worker.poll_every", "20ms"),
             ("worker.renewal_every", "100ms"),
+            ("worker.closing_every", "100ms"),
         ];
         program.with(&for_tests).with(settings)
     }

@@ -10,6 +10,9 @@ use crate::actor::require_own;
 use crate::employers::NO_PROFILE;
 use crate::{Actor, Clock, Error, Once, Page, PageRequest, Precondition, RepositoryError, Result, Store, UnitOfWork};
 
+/// How many jobs are closed in one transaction.
+const CLOSING_BATCH: u32 = 200;
+
 const NO_JOB: Error = Error::NotFound("Job not found.");
 
 /// A job with the account that owns it.
@@ -63,7 +66,7 @@ pub trait JobRepository {
     fn find(&mut self, id: JobId) -> Result<Option<OwnedJob>, RepositoryError>;
     /// Finds a job, deleted or not, and holds it until the end of the transaction.
     fn lock(&mut self, id: JobId) -> Result<Option<OwnedJob>, RepositoryError>;
-    /// Stores what changed of a job.
+    /// Stores what changed of a job; one that is deleted takes its applications with it, as those see it who follow what changes.
     fn update(&mut self, job: &Job) -> Result<(), RepositoryError>;
     /// Finds a job that is not deleted, with its employer and the number of applications, in one query.
     fn details(&mut self, id: JobId) -> Result<Option<JobDetails>, RepositoryError>;
@@ -76,6 +79,8 @@ pub trait JobRepository {
     ) -> Result<Page<JobDetails>, RepositoryError>;
     /// Jobs of the employer with account `owner` that are not deleted, newest first.
     fn list_by_owner(&mut self, owner: UserId, page: PageRequest) -> Result<Page<Job>, RepositoryError>;
+    /// Closes jobs whose deadline has passed at `now`, at most `limit`, but none that another transaction holds; returns how many.
+    fn close_due(&mut self, now: DateTime<Utc>, limit: u32) -> Result<usize, RepositoryError>;
 }
 
 /// Jobs.
@@ -127,10 +132,14 @@ impl Jobs {
             if job.is_deleted() {
                 return Err(NO_JOB);
             }
-            precondition.check(job.version)?;
+            let present = job.version;
+            precondition.check(present)?;
             let posting = posting(job.posting.clone())?;
             job.revise(posting, now).map_err(|error| Error::Conflict(error.to_string()))?;
-            uow.jobs().update(&job)?;
+            // Who follows what changes is not told of what does not.
+            if job.version != present {
+                uow.jobs().update(&job)?;
+            }
             Ok(job)
         })
     }
@@ -169,6 +178,12 @@ impl Jobs {
             let page = uow.jobs().search(filter, now, page)?;
             if page.total == 0 { Ok(page) } else { page.or_invalid() }
         })
+    }
+
+    /// Closes jobs whose deadline has passed, a batch; returns how many. Call again until it returns 0.
+    pub fn close_due(&self) -> Result<usize> {
+        let now = self.clock.now();
+        self.store.write(|uow| Ok(uow.jobs().close_due(now, CLOSING_BATCH)?))
     }
 }
 
@@ -356,6 +371,15 @@ mod tests {
             .with(eq(filter.clone()), eq(now()), eq(page()))
             .returning(|_, _, page| Ok(Page::new(Vec::new(), 0, page)));
         assert_eq!(wire(uow).0.search(&filter, page()).unwrap().total, 0);
+    }
+
+    #[test]
+    fn jobs_are_closed_by_the_time_that_it_is() {
+        let mut uow = MockUnitOfWork::default();
+        uow.jobs.expect_close_due().once().with(eq(now()), eq(CLOSING_BATCH)).returning(|_, _| Ok(3));
+        let (jobs, store) = wire(uow);
+        assert_eq!(jobs.close_due().unwrap(), 3);
+        assert_eq!(store.transactions(), [(Access::Write, true)]);
     }
 
     #[test]

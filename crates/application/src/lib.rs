@@ -9,6 +9,7 @@
 //! | Employers | [`Employers`] | [`ReviseEmployer`], [`Saved`] | [`EmployerRepository`] |
 //! | Jobs | [`Jobs`] | [`JobFilter`], [`JobDetails`] | [`JobRepository`] with [`OwnedJob`] |
 //! | Applications | [`Applications`] | [`ApplyForJob`], [`Submission`], [`ApplicationDetails`], [`JobApplications`], [`ReceivedApplication`], [`JobWithEmployer`] | [`ApplicationRepository`] with [`NewApplication`], [`OwnedApplication`], [`ApplicationParties`] |
+//! | Changes | [`Changes`] | [`JobChange`], [`ApplicationChange`] | [`ChangeRepository`] |
 //! | Plans | [`Subscriptions`] | [`PlanUsage`] | [`PlanRepository`], [`SubscriptionRepository`], [`UsageRepository`] |
 //! | Documents | [`Documents`] | [`NewDocument`], [`DocumentChange`] | [`DocumentRepository`], [`FileStore`] with [`FileError`] |
 //! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`OutboxEntry`], [`DeliveryStatus`], [`Requeue`] | [`Mailer`] with [`MailError`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`FailedDelivery`], [`SealedCode`] |
@@ -18,7 +19,7 @@
 //! | Periodic tasks | [`Schedule`] | | [`ScheduleRepository`] |
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
 //! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`Vault`], [`Clock`] with [`SystemClock`] |
-//! | Lists | | [`PageRequest`], [`Page`] | |
+//! | Lists | | [`PageRequest`], [`Page`]; [`SliceRequest`], [`Slice`], [`Position`] | |
 //! | Who asks | | [`Actor`] | |
 //! | Failures | | [`enum@Error`], [`Result`], [`BoxError`] | [`RepositoryError`], [`Constraint`] |
 //! | Made-up data | | [`SeedUser`], [`SeedCandidate`], [`SeedEmployer`], [`SeedJob`], [`SeedApplication`] | [`BulkRepository`] |
@@ -29,6 +30,7 @@ mod accounts;
 mod actor;
 mod applications;
 mod candidates;
+mod changes;
 mod clock;
 mod documents;
 mod employers;
@@ -56,6 +58,7 @@ pub use applications::{
     JobWithEmployer, NewApplication, OwnedApplication, ReceivedApplication, Submission,
 };
 pub use candidates::{CandidateAccount, CandidateRepository, Candidates, RevisePersonal, ReviseProfessional, Saved};
+pub use changes::{ApplicationChange, ChangeRepository, Changes, JobChange};
 pub use clock::{Clock, SystemClock};
 pub use documents::{DocumentChange, DocumentRepository, Documents, FileError, FileStore, NewDocument};
 pub use employers::{EmployerRepository, Employers, ReviseEmployer};
@@ -67,7 +70,7 @@ pub use notifications::{
     Deliveries, DeliveryPolicy, DeliveryStatus, FailedDelivery, Mail, MailError, Mailer, NewNotification, Notification,
     Outbox, OutboxEntry, OutboxRepository, QueuedNotification, Requeue, SealedCode,
 };
-pub use page::{Page, PageRequest};
+pub use page::{Page, PageRequest, Position, Slice, SliceRequest};
 pub use precondition::Precondition;
 pub use schedule::{Schedule, ScheduleRepository};
 pub use security::{AccessClaims, AccessTokens, PasswordHasher, RandomSource, Vault};

@@ -21,6 +21,7 @@ pub use mockall;
 pub use crate::accounts::{MockCodeRepository, MockSessionRepository, MockUserRepository};
 pub use crate::applications::MockApplicationRepository;
 pub use crate::candidates::MockCandidateRepository;
+pub use crate::changes::MockChangeRepository;
 pub use crate::clock::MockClock;
 pub use crate::documents::{MockDocumentRepository, MockFileStore};
 pub use crate::employers::MockEmployerRepository;
@@ -33,10 +34,10 @@ pub use crate::security::{MockAccessTokens, MockPasswordHasher, MockRandomSource
 pub use crate::seeding::MockBulkRepository;
 pub use crate::subscriptions::{MockPlanRepository, MockSubscriptionRepository, MockUsageRepository};
 use crate::{
-    Access, ApplicationRepository, BulkRepository, CandidateRepository, CodeRepository, DocumentRepository,
-    EmployerRepository, JobRepository, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError, Result,
-    ScheduleRepository, SessionRepository, Store, SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository,
-    Work,
+    Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository,
+    DocumentRepository, EmployerRepository, JobRepository, OutboxRepository, PlanRepository, ReceiptRepository,
+    RepositoryError, Result, ScheduleRepository, SessionRepository, Store, SubscriptionRepository, UnitOfWork,
+    UsageRepository, UserRepository, Work,
 };
 
 macro_rules! mock_unit_of_work {
@@ -63,6 +64,7 @@ mock_unit_of_work! {
     documents: MockDocumentRepository as DocumentRepository,
     jobs: MockJobRepository as JobRepository,
     applications: MockApplicationRepository as ApplicationRepository,
+    changes: MockChangeRepository as ChangeRepository,
     plans: MockPlanRepository as PlanRepository,
     subscriptions: MockSubscriptionRepository as SubscriptionRepository,
     usage: MockUsageRepository as UsageRepository,

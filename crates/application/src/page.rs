@@ -1,3 +1,5 @@
+use chrono::{DateTime, Utc};
+
 use crate::{Error, Result};
 
 /// Which part of a list is asked for.
@@ -74,9 +76,88 @@ impl<T> Page<T> {
     }
 }
 
+/// A place in a list that is ordered by a time and, among equal times, by an id: right after the item that has them. An item
+/// that is added or moves elsewhere does not shift it, as it shifts pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The time of the item.
+    pub time: DateTime<Utc>,
+    /// Its id.
+    pub id: i64,
+}
+
+impl Position {
+    /// The place before everything that has this time or a later one.
+    pub const fn before(time: DateTime<Utc>) -> Self {
+        // Ids are positive.
+        Self { time, id: 0 }
+    }
+}
+
+/// Which part is asked for of a list that is read from a place on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SliceRequest {
+    after: Position,
+    size: u32,
+}
+
+impl SliceRequest {
+    /// What follows `after`, `size` items at most; `None` for a size of 0 or over [`PageRequest::MAX_SIZE`].
+    pub fn new(after: Position, size: u32) -> Option<Self> {
+        (1..=PageRequest::MAX_SIZE).contains(&size).then_some(Self { after, size })
+    }
+
+    /// The place after which the part begins.
+    pub const fn after(self) -> Position {
+        self.after
+    }
+
+    /// How many items to read: one more than the part may have tells whether others follow.
+    pub const fn limit(self) -> i64 {
+        self.size as i64 + 1
+    }
+}
+
+/// A part of a list that is read from a place on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice<T> {
+    /// The items of this part.
+    pub items: Vec<T>,
+    /// The place to go on from; where there were no items, the one that was asked for.
+    pub next: Position,
+    /// Whether there is more by now.
+    pub has_more: bool,
+}
+
+impl<T> Slice<T> {
+    /// Makes the part that was asked for of the items that were read, [`SliceRequest::limit`] at most.
+    pub fn new(mut items: Vec<T>, request: SliceRequest, position: impl Fn(&T) -> Position) -> Self {
+        let size = request.size as usize;
+        let has_more = items.len() > size;
+        items.truncate(size);
+        let next = items.last().map_or(request.after, position);
+        Self { items, next, has_more }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slice_goes_on_after_its_last_item_or_where_it_was() {
+        let position = |id: &i64| Position { time: DateTime::UNIX_EPOCH, id: *id };
+        let request = SliceRequest::new(position(&1), 2).unwrap();
+        let slice = |items: &[i64]| Slice::new(items.to_vec(), request, position);
+        assert_eq!(request.limit(), 3);
+        assert_eq!(slice(&[2, 3, 4]), Slice { items: vec![2, 3], next: position(&3), has_more: true });
+        assert_eq!(slice(&[2, 3]), Slice { items: vec![2, 3], next: position(&3), has_more: false });
+        assert_eq!(slice(&[]), Slice { items: vec![], next: position(&1), has_more: false });
+        for size in [0, PageRequest::MAX_SIZE + 1] {
+            assert_eq!(SliceRequest::new(Position::default(), size), None, "{size}");
+        }
+        assert!(Position::before(DateTime::UNIX_EPOCH) < position(&1));
+    }
 
     #[test]
     fn pages_are_counted_from_one_and_bounded() {

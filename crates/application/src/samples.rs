@@ -170,6 +170,7 @@ pub fn job() -> Job {
         updated_at: now() - TimeDelta::days(1),
         deleted_at: None,
         version: Version::FIRST,
+        closed_at: None,
     }
 }
 

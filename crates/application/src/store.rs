@@ -1,7 +1,7 @@
 use crate::{
-    ApplicationRepository, BulkRepository, CandidateRepository, CodeRepository, DocumentRepository, EmployerRepository,
-    JobRepository, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository,
-    SessionRepository, SubscriptionRepository, UsageRepository, UserRepository,
+    ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository, DocumentRepository,
+    EmployerRepository, JobRepository, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError, Result,
+    ScheduleRepository, SessionRepository, SubscriptionRepository, UsageRepository, UserRepository,
 };
 
 /// The repositories of one transaction. A new one adds a line here, in the mocks and in the adapter's session.
@@ -22,6 +22,8 @@ pub trait UnitOfWork {
     fn jobs(&mut self) -> &mut dyn JobRepository;
     /// Applications.
     fn applications(&mut self) -> &mut dyn ApplicationRepository;
+    /// What changed.
+    fn changes(&mut self) -> &mut dyn ChangeRepository;
     /// Plans.
     fn plans(&mut self) -> &mut dyn PlanRepository;
     /// Subscriptions.

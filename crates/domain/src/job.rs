@@ -48,6 +48,18 @@ closed_set! {
     }
 }
 
+closed_set! {
+    /// Whether a job takes applications.
+    JobState {
+        /// It does.
+        Open = "open",
+        /// No more: its deadline has passed.
+        Closed = "closed",
+        /// No more: the employer took it down.
+        Deleted = "deleted",
+    }
+}
+
 /// What an employer says in a job: the part that the employer may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobPosting {
@@ -104,6 +116,9 @@ pub struct Job {
     pub deleted_at: Option<DateTime<Utc>>,
     /// Of this state.
     pub version: Version,
+    /// When it was recorded that its deadline has passed. This is for those who follow what changes: a deadline passes without a
+    /// change.
+    pub closed_at: Option<DateTime<Utc>>,
 }
 
 impl Job {
@@ -112,25 +127,37 @@ impl Job {
         self.deleted_at.is_some()
     }
 
+    /// Its state at `now`. What was recorded holds even where the clock that says `now` is behind the one that closed the job.
+    pub fn state(&self, now: DateTime<Utc>) -> JobState {
+        if self.is_deleted() {
+            JobState::Deleted
+        } else if self.closed_at.is_some() || now >= self.posting.deadline {
+            JobState::Closed
+        } else {
+            JobState::Open
+        }
+    }
+
     /// Whether someone may apply at `now`: [`JobError::Deleted`] once it was taken down, else
     /// [`JobError::DeadlinePassed`] from the deadline on.
     pub fn check_open(&self, now: DateTime<Utc>) -> Result<(), JobError> {
-        if self.is_deleted() {
-            Err(JobError::Deleted)
-        } else if now >= self.posting.deadline {
-            Err(JobError::DeadlinePassed)
-        } else {
-            Ok(())
+        match self.state(now) {
+            JobState::Open => Ok(()),
+            JobState::Closed => Err(JobError::DeadlinePassed),
+            JobState::Deleted => Err(JobError::Deleted),
         }
     }
 
     /// Changes what the job says; [`JobError::Deleted`] once it was taken down. A deadline may be in the past: that
-    /// closes it. Saying the same again is no change.
+    /// closes it, and one that is ahead opens it again. Saying the same again is no change.
     pub fn revise(&mut self, posting: JobPosting, now: DateTime<Utc>) -> Result<(), JobError> {
         if self.is_deleted() {
             return Err(JobError::Deleted);
         }
         if self.posting != posting {
+            if posting.deadline > now {
+                self.closed_at = None;
+            }
             self.posting = posting;
             self.touch(now);
         }
@@ -182,6 +209,7 @@ mod tests {
             updated_at: now,
             deleted_at: None,
             version: Version::FIRST,
+            closed_at: None,
         }
     }
 
@@ -202,6 +230,22 @@ mod tests {
         assert_eq!(job.revise(job.posting.clone(), now), Err(JobError::Deleted));
         assert_eq!(job.check_open(now), Err(JobError::Deleted));
         assert_eq!(job.version, Version(2));
+    }
+
+    #[test]
+    fn a_job_that_was_closed_is_closed_by_any_clock_until_its_deadline_is_moved_on() {
+        let mut job = job();
+        let (early, deadline) = (DateTime::UNIX_EPOCH, job.posting.deadline);
+        assert_eq!((job.state(early), job.state(deadline)), (JobState::Open, JobState::Closed));
+        job.closed_at = Some(deadline);
+        assert_eq!(job.state(early), JobState::Closed);
+        job.revise(job.posting.clone(), deadline).unwrap();
+        assert_eq!((job.closed_at, job.state(early)), (Some(deadline), JobState::Closed));
+        let later = JobPosting { deadline: deadline + TimeDelta::hours(2), ..job.posting.clone() };
+        job.revise(later, deadline + TimeDelta::hours(1)).unwrap();
+        assert_eq!((job.closed_at, job.state(deadline)), (None, JobState::Open));
+        job.delete(deadline).unwrap();
+        assert_eq!(job.state(early), JobState::Deleted);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! | One-time codes | [`Code`], [`OneTimeCode`], [`CodePolicy`], [`CodePurpose`], [`Verdict`] |
 //! | Candidates | [`CandidateProfile`], [`PersonalDetails`], [`ProfessionalProfile`], [`ProfessionalDetails`], [`Section`], [`MAX_SOCIAL_LINKS`], [`MAX_ENTRIES_PER_SECTION`] |
 //! | Employers | [`EmployerProfile`], [`EmployerDetails`] |
-//! | Jobs | [`Job`], [`JobPosting`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`] |
+//! | Jobs | [`Job`], [`JobPosting`], [`JobState`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`] |
 //! | Applications | [`JobApplication`], [`ApplicationForm`], [`ApplicationStatus`] |
 //! | Plans | [`Plan`], [`PlanName`], [`PlanTerms`], [`Subscription`], [`Renewal`] |
 //! | Daily allowance | [`DailyQuota`], [`next_midnight`] |
@@ -58,7 +58,7 @@ pub use id::{
     ApplicationId, CandidateId, DocumentId, EmployerId, JobId, NotificationId, PlanId, ProfessionalProfileId,
     SubscriptionId, UserId,
 };
-pub use job::{ExperienceLevel, Job, JobError, JobPosting, JobSubtype, JobType};
+pub use job::{ExperienceLevel, Job, JobError, JobPosting, JobState, JobSubtype, JobType};
 pub use money::{Money, MoneyError};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, is_common_password};
 pub use period::{Period, PeriodError};

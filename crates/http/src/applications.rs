@@ -72,7 +72,7 @@ impl From<JobApplication> for ApplicationFields {
 /// An application that names job and candidate by id.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Application)]
-struct ApplicationBody {
+pub(crate) struct ApplicationBody {
     #[serde(flatten)]
     fields: ApplicationFields,
     /// The id of the job.

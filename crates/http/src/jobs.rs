@@ -348,7 +348,7 @@ impl Draft {
 }
 
 /// Reads a time; without an offset it is in UTC.
-fn parse_time(raw: &str) -> Result<DateTime<Utc>, &'static str> {
+pub(crate) fn parse_time(raw: &str) -> Result<DateTime<Utc>, &'static str> {
     const WRONG: &str = "Datetime has wrong format. Use one of these formats instead: \
                          YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
     let text = raw.trim();

@@ -8,7 +8,9 @@ mod accounts;
 mod applications;
 mod body;
 mod candidates;
+mod changes;
 mod conditional;
+mod cursor;
 mod docs;
 mod documents;
 mod employers;
@@ -30,8 +32,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobportal_application::{
-    AccessTokens, Accounts, Applications, Candidates, Clock, Documents, Employers, FileStore, Jobs, RateLimiter,
-    SessionDenylist, Store, Subscriptions, Vault,
+    AccessTokens, Accounts, Applications, Candidates, Changes, Clock, Documents, Employers, FileStore, Jobs,
+    RateLimiter, SessionDenylist, Store, Subscriptions, Vault,
 };
 
 pub use executor::{Drain, Executor, Rejected};
@@ -65,6 +67,8 @@ pub struct App {
     pub jobs: Jobs,
     /// Use cases.
     pub applications: Applications,
+    /// Use cases.
+    pub changes: Changes,
     /// Use cases.
     pub subscriptions: Subscriptions,
     /// Reads access tokens.

@@ -56,13 +56,18 @@ impl<const DEFAULT: u32> Describe for Paging<DEFAULT> {
 }
 
 fn paging(query: &Query, default_size: u32) -> Result<PageRequest, Error> {
-    let size = match query.get("page_size").map(str::parse::<u64>) {
-        None => default_size,
-        Some(Ok(size @ 1..)) => u32::try_from(size).unwrap_or(u32::MAX).min(PageRequest::MAX_SIZE),
-        Some(_) => return Err(Error::invalid("page_size", "A valid integer of at least 1 is required.")),
-    };
+    let size = page_size(query, default_size).map_err(|message| Error::invalid("page_size", message))?;
     let number = query.get("page").map_or(Ok(1), |text| text.parse().map_err(|_| Error::INVALID_PAGE))?;
     PageRequest::new(number, size).ok_or(Error::INVALID_PAGE)
+}
+
+/// `page_size` of a query string; what is more than a page may have counts as that.
+pub(crate) fn page_size(query: &Query, default: u32) -> Result<u32, &'static str> {
+    match query.get("page_size").map(str::parse::<u64>) {
+        None => Ok(default),
+        Some(Ok(size @ 1..)) => Ok(u32::try_from(size).unwrap_or(u32::MAX).min(PageRequest::MAX_SIZE)),
+        Some(_) => Err("A valid integer of at least 1 is required."),
+    }
 }
 
 /// The addresses of the pages around one.

@@ -6,7 +6,9 @@ use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, g
 use crate::conditional::conditional;
 use crate::error::ApiError;
 use crate::openapi::{Describe, Operation};
-use crate::{App, accounts, applications, candidates, docs, documents, employers, jobs, limits, portal, subscriptions};
+use crate::{
+    App, accounts, applications, candidates, changes, docs, documents, employers, jobs, limits, portal, subscriptions,
+};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -83,6 +85,7 @@ pub(crate) fn table() -> Vec<Entry> {
             "/job/manage",
             [on(GET, jobs::own, jobs::own_doc).deprecated("jobs_list_own_old"), on(POST, jobs::post, jobs::post_doc)],
         ),
+        at("/job/changes", [on(GET, changes::jobs, changes::jobs_doc)]),
         at("/job/search", [on(GET, jobs::search, jobs::search_doc)]),
         at(
             "/job/manage/{id}",
@@ -116,6 +119,7 @@ pub(crate) fn table() -> Vec<Entry> {
                 on(PATCH, applications::move_to, applications::move_to_doc),
             ],
         ),
+        at("/application/changes", [on(GET, changes::applications, changes::applications_doc)]),
         at("/application/{id}", [on(POST, applications::submit, applications::submit_doc)]),
         at(
             "/subscription/plan",

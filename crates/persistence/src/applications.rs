@@ -3,8 +3,8 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::{insert_into, select, update};
 use jobportal_application::{
-    ApplicationDetails, ApplicationParties, ApplicationRepository, JobWithEmployer, NewApplication, OwnedApplication,
-    Page, PageRequest, ReceivedApplication, RepositoryError, SeedApplication,
+    ApplicationDetails, ApplicationParties, ApplicationRepository, Constraint, JobWithEmployer, NewApplication,
+    OwnedApplication, Page, PageRequest, ReceivedApplication, RepositoryError, SeedApplication,
 };
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, EmailAddress, JobApplication, JobId, Money,
@@ -12,6 +12,7 @@ use jobportal_domain::{
 };
 
 use crate::candidates::{CandidateRow, candidate_columns, with_candidate_parts};
+use crate::changes::Feed;
 use crate::documents::{DocumentRow, document_columns};
 use crate::employers::{EmployerRow, employer_columns, with_logo};
 use crate::error::{stored, stored_text};
@@ -48,9 +49,10 @@ macro_rules! application_columns {
         )
     };
 }
+pub(crate) use {application_columns, with_attachment};
 
 #[derive(Queryable)]
-struct ApplicationRow {
+pub(crate) struct ApplicationRow {
     id: i64,
     job_id: i64,
     candidate_id: i64,
@@ -99,13 +101,23 @@ pub(crate) struct NewApplicationRow<'a> {
     status: &'a str,
     applied_at: At,
     updated_at: At,
+    employer_id: i64,
+    changed_at: At,
+}
+
+/// The employer whose feed an application belongs to, and its place there.
+#[derive(Clone, Copy)]
+pub(crate) struct Placed {
+    pub(crate) employer_id: i64,
+    pub(crate) changed_at: DateTime<Utc>,
 }
 
 impl<'a> NewApplicationRow<'a> {
     /// How many columns it fills.
-    pub(crate) const COLUMNS: usize = 9;
+    pub(crate) const COLUMNS: usize = 11;
 
     fn new(
+        placed: Placed,
         job: JobId,
         candidate: CandidateId,
         form: &'a ApplicationForm,
@@ -122,27 +134,29 @@ impl<'a> NewApplicationRow<'a> {
             status: status.as_str(),
             applied_at: At(applied_at),
             updated_at: At(applied_at),
+            employer_id: placed.employer_id,
+            changed_at: At(placed.changed_at),
         }
     }
-}
 
-impl<'a> From<&'a NewApplication> for NewApplicationRow<'a> {
-    fn from(new: &'a NewApplication) -> Self {
+    fn sent(new: &'a NewApplication, placed: Placed) -> Self {
         let resume_id = new.resume.map(i64::from);
-        let row = Self::new(new.job_id, new.candidate_id, &new.form, ApplicationStatus::Applied, new.applied_at);
-        Self { resume_id, ..row }
+        let status = ApplicationStatus::Applied;
+        Self { resume_id, ..Self::new(placed, new.job_id, new.candidate_id, &new.form, status, new.applied_at) }
     }
-}
 
-impl<'a> From<&'a SeedApplication> for NewApplicationRow<'a> {
-    fn from(seed: &'a SeedApplication) -> Self {
-        Self::new(seed.job_id, seed.candidate_id, &seed.form, seed.status, seed.applied_at)
+    pub(crate) fn seeded(seed: &'a SeedApplication, placed: Placed) -> Self {
+        Self::new(placed, seed.job_id, seed.candidate_id, &seed.form, seed.status, seed.applied_at)
     }
 }
 
 impl ApplicationRepository for Session<'_> {
     fn insert(&mut self, application: &NewApplication) -> Result<Option<ApplicationId>, RepositoryError> {
-        let row = NewApplicationRow::from(application);
+        let employer = jobs::table.find(application.job_id.0).select(jobs::employer_id);
+        let found: Option<i64> = both!(self, |c| employer.get_result(c).optional())?;
+        let employer_id = found.ok_or(RepositoryError::Conflict(Constraint::Reference))?;
+        let changed_at = self.stamp(Feed::Applications(employer_id), application.applied_at)?;
+        let row = NewApplicationRow::sent(application, Placed { employer_id, changed_at });
         let id: Option<i64> = both!(self, |c| {
             insert_into(applications::table)
                 .values(&row)
@@ -163,6 +177,7 @@ impl ApplicationRepository for Session<'_> {
     }
 
     fn lock(&mut self, id: ApplicationId) -> Result<Option<OwnedApplication>, RepositoryError> {
+        self.share_job(id)?;
         let held: Option<i64> = hold!(self, applications::table.find(id.0).select(applications::id))?;
         if held.is_none() {
             return Ok(None);
@@ -177,12 +192,16 @@ impl ApplicationRepository for Session<'_> {
     }
 
     fn update_status(&mut self, application: &JobApplication) -> Result<(), RepositoryError> {
+        let stored = applications::table.find(application.id.0);
+        let employer_id = both!(self, |c| stored.select(applications::employer_id).get_result(c))?;
+        let changed_at = self.stamp(Feed::Applications(employer_id), application.updated_at)?;
         let changes = (
             applications::status.eq(application.status.as_str()),
             applications::updated_at.eq(At(application.updated_at)),
             applications::version.eq(application.version.0),
+            applications::changed_at.eq(At(changed_at)),
         );
-        both!(self, |c| update(applications::table.find(application.id.0)).set(changes).execute(c))?;
+        both!(self, |c| update(stored).set(changes).execute(c))?;
         Ok(())
     }
 

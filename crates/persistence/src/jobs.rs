@@ -11,6 +11,8 @@ use jobportal_domain::{
     WebAddress,
 };
 
+use crate::changes::Feed;
+use crate::connection::AnyConnection;
 use crate::documents::document_columns;
 use crate::employers::{EmployerRow, employer_columns, with_logo};
 use crate::error::{stored, stored_option, stored_text};
@@ -38,6 +40,7 @@ pub(crate) struct JobRow {
     updated_at: At,
     deleted_at: Option<At>,
     version: i64,
+    closed_at: Option<At>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -65,6 +68,7 @@ impl TryFrom<JobRow> for Job {
             updated_at: row.updated_at.0,
             deleted_at: row.deleted_at.map(|at| at.0),
             version: Version(row.version),
+            closed_at: row.closed_at.map(|at| at.0),
         })
     }
 }
@@ -116,15 +120,26 @@ pub(crate) struct NewJobRow<'a> {
     posting: PostingRow<'a>,
     posted_at: At,
     updated_at: At,
+    changed_at: At,
 }
 
 impl<'a> NewJobRow<'a> {
     /// How many columns it fills.
-    pub(crate) const COLUMNS: usize = 16;
+    pub(crate) const COLUMNS: usize = 17;
 
-    pub(crate) fn new(employer: EmployerId, posting: &'a JobPosting, posted_at: DateTime<Utc>) -> Self {
-        let posting = PostingRow::from(posting);
-        Self { employer_id: employer.0, posting, posted_at: At(posted_at), updated_at: At(posted_at) }
+    pub(crate) fn new(
+        employer: EmployerId,
+        posting: &'a JobPosting,
+        posted_at: DateTime<Utc>,
+        changed_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            employer_id: employer.0,
+            posting: PostingRow::from(posting),
+            posted_at: At(posted_at),
+            updated_at: At(posted_at),
+            changed_at: At(changed_at),
+        }
     }
 }
 
@@ -220,7 +235,8 @@ impl JobRepository for Session<'_> {
         posting: &JobPosting,
         now: DateTime<Utc>,
     ) -> Result<Job, RepositoryError> {
-        let row = NewJobRow::new(employer, posting, now);
+        let changed_at = self.stamp(Feed::Jobs, now)?;
+        let row = NewJobRow::new(employer, posting, now, changed_at);
         let id = both!(self, |c| insert_into(jobs::table).values(row).returning(jobs::id).get_result(c))?;
         Ok(Job {
             id: JobId(id),
@@ -230,6 +246,7 @@ impl JobRepository for Session<'_> {
             updated_at: now,
             deleted_at: None,
             version: Version::FIRST,
+            closed_at: None,
         })
     }
 
@@ -245,11 +262,16 @@ impl JobRepository for Session<'_> {
     }
 
     fn update(&mut self, job: &Job) -> Result<(), RepositoryError> {
+        if job.is_deleted() {
+            self.stamp_applications(job)?;
+        }
         let changes = (
             PostingRow::from(&job.posting),
             jobs::updated_at.eq(At(job.updated_at)),
             jobs::deleted_at.eq(job.deleted_at.map(At)),
             jobs::version.eq(job.version.0),
+            jobs::closed_at.eq(job.closed_at.map(At)),
+            jobs::changed_at.eq(At(self.stamp(Feed::Jobs, job.updated_at)?)),
         );
         both!(self, |c| update(jobs::table.find(job.id.0)).set(changes).execute(c))?;
         Ok(())
@@ -290,6 +312,27 @@ impl JobRepository for Session<'_> {
         let total = total!(self, rows, page, own.count());
         let items = rows.into_iter().map(Job::try_from).collect::<Result<_, _>>()?;
         Ok(Page::new(items, total, page))
+    }
+
+    fn close_due(&mut self, now: DateTime<Utc>, limit: u32) -> Result<usize, RepositoryError> {
+        let due = jobs::table
+            .filter(jobs::deleted_at.is_null())
+            .filter(jobs::closed_at.is_null())
+            .filter(jobs::deadline.le(At(now)))
+            .order(jobs::deadline)
+            .limit(limit.into())
+            .select(jobs::id);
+        let result: QueryResult<Vec<i64>> = match &mut *self.connection {
+            AnyConnection::Sqlite(c) => due.load(c),
+            AnyConnection::Postgres(c) => due.for_no_key_update().skip_locked().load(c),
+        };
+        let ids = self.settle(result)?;
+        if !ids.is_empty() {
+            let changed_at = self.stamp(Feed::Jobs, now)?;
+            let changes = (jobs::closed_at.eq(Some(At(now))), jobs::changed_at.eq(At(changed_at)));
+            both!(self, |c| update(jobs::table.filter(jobs::id.eq_any(&ids))).set(changes).execute(c))?;
+        }
+        Ok(ids.len())
     }
 }
 

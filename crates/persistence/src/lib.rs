@@ -13,6 +13,7 @@ mod session;
 mod accounts;
 mod applications;
 mod candidates;
+mod changes;
 mod connection;
 mod documents;
 mod employers;

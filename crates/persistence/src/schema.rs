@@ -123,6 +123,8 @@ table! {
         updated_at -> crate::time::Instant,
         deleted_at -> Nullable<crate::time::Instant>,
         version -> BigInt,
+        changed_at -> crate::time::Instant,
+        closed_at -> Nullable<crate::time::Instant>,
     }
 }
 
@@ -139,6 +141,15 @@ table! {
         applied_at -> crate::time::Instant,
         updated_at -> crate::time::Instant,
         version -> BigInt,
+        employer_id -> BigInt,
+        changed_at -> crate::time::Instant,
+    }
+}
+
+table! {
+    change_feeds (name) {
+        name -> Text,
+        last_change -> BigInt,
     }
 }
 

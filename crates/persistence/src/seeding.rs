@@ -1,14 +1,17 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::{insert_into, insert_or_ignore_into};
 use jobportal_application::{
-    BulkRepository, RepositoryError, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser,
+    BulkRepository, Constraint, RepositoryError, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser,
 };
 use jobportal_domain::{CandidateId, EmployerId, JobId, UserId};
 
 use crate::accounts::NewUserRow;
-use crate::applications::NewApplicationRow;
+use crate::applications::{NewApplicationRow, Placed};
 use crate::candidates::{NewEntryRow, PersonalRow, link_rows, section_rows};
+use crate::changes::Feed;
 use crate::connection::AnyConnection;
 use crate::employers::DetailsRow;
 use crate::jobs::{NewJobRow, escape};
@@ -19,7 +22,7 @@ use crate::time::At;
 /// How many values SQLite binds in a statement; PostgreSQL takes twice as many.
 const MAX_VALUES: usize = 32_766;
 
-/// Every table but the plans, those that refer to others first.
+/// Every table but the plans and the clocks of the feeds, which never go back; those that refer to others first.
 const TABLES: [&str; 14] = [
     "schedule",
     "outbox",
@@ -86,6 +89,29 @@ macro_rules! insert_all {
     }};
 }
 
+impl Session<'_> {
+    /// The place of applications in the feeds of their employers, by job.
+    fn place(&mut self, applications: &[SeedApplication]) -> Result<HashMap<i64, Placed>, RepositoryError> {
+        let wanted: BTreeSet<i64> = applications.iter().map(|seed| seed.job_id.0).collect();
+        let query = jobs::table.filter(jobs::id.eq_any(wanted)).select((jobs::id, jobs::employer_id));
+        let employers: HashMap<i64, i64> = both!(self, |c| query.load(c))?.into_iter().collect();
+        // In the order of the employers, so that two of these do not wait for each other.
+        let mut latest = BTreeMap::new();
+        for seed in applications {
+            if let Some(employer) = employers.get(&seed.job_id.0) {
+                let time = latest.entry(*employer).or_insert(seed.applied_at);
+                *time = seed.applied_at.max(*time);
+            }
+        }
+        let stamp = |(employer, time)| Ok((employer, self.stamp(Feed::Applications(employer), time)?));
+        let stamps = latest.into_iter().map(stamp).collect::<Result<HashMap<_, _>, RepositoryError>>()?;
+        let place = |(job, employer_id): (i64, i64)| {
+            stamps.get(&employer_id).map(|changed_at| (job, Placed { employer_id, changed_at: *changed_at }))
+        };
+        Ok(employers.into_iter().filter_map(place).collect())
+    }
+}
+
 impl BulkRepository for Session<'_> {
     fn insert_users(&mut self, users: &[SeedUser]) -> Result<Vec<UserId>, RepositoryError> {
         let rows = users.iter().map(|user| NewUserRow {
@@ -145,7 +171,9 @@ impl BulkRepository for Session<'_> {
     }
 
     fn insert_jobs(&mut self, jobs: &[SeedJob]) -> Result<Vec<JobId>, RepositoryError> {
-        let rows = jobs.iter().map(|job| NewJobRow::new(job.employer_id, &job.posting, job.posted_at));
+        let Some(latest) = jobs.iter().map(|job| job.posted_at).max() else { return Ok(Vec::new()) };
+        let changed_at = self.stamp(Feed::Jobs, latest)?;
+        let rows = jobs.iter().map(|job| NewJobRow::new(job.employer_id, &job.posting, job.posted_at, changed_at));
         let ids = insert_all!(self, jobs, NewJobRow::COLUMNS, rows);
         Ok(ids.into_iter().map(JobId).collect())
     }
@@ -153,7 +181,11 @@ impl BulkRepository for Session<'_> {
     fn insert_applications(&mut self, applications: &[SeedApplication]) -> Result<u64, RepositoryError> {
         let mut stored = 0;
         for batch in applications.chunks(MAX_VALUES / NewApplicationRow::COLUMNS) {
-            let rows: Vec<_> = batch.iter().map(NewApplicationRow::from).collect();
+            let placed = self.place(batch)?;
+            let place = |seed: &SeedApplication| placed.get(&seed.job_id.0).copied();
+            let rows: Option<Vec<_>> =
+                batch.iter().map(|seed| Some(NewApplicationRow::seeded(seed, place(seed)?))).collect();
+            let rows = rows.ok_or(RepositoryError::Conflict(Constraint::Reference))?;
             // Each database has its own way to pass over what is there.
             let result = match &mut *self.connection {
                 AnyConnection::Sqlite(c) => insert_or_ignore_into(applications::table).values(&rows).execute(c),

@@ -1,9 +1,9 @@
 use diesel::QueryResult;
 use jobportal_application::{
-    Access, ApplicationRepository, BulkRepository, CandidateRepository, CodeRepository, DocumentRepository,
-    EmployerRepository, Error, JobRepository, OutboxRepository, PageRequest, PlanRepository, ReceiptRepository,
-    RepositoryError, Result, ScheduleRepository, SessionRepository, SubscriptionRepository, UnitOfWork,
-    UsageRepository, UserRepository,
+    Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository,
+    DocumentRepository, EmployerRepository, Error, JobRepository, OutboxRepository, PageRequest, PlanRepository,
+    ReceiptRepository, RepositoryError, Result, ScheduleRepository, SessionRepository, SubscriptionRepository,
+    UnitOfWork, UsageRepository, UserRepository,
 };
 
 use crate::connection::AnyConnection;
@@ -125,6 +125,10 @@ impl UnitOfWork for Session<'_> {
     }
 
     fn applications(&mut self) -> &mut dyn ApplicationRepository {
+        self
+    }
+
+    fn changes(&mut self) -> &mut dyn ChangeRepository {
         self
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
-use jobportal_application::{Applications, Candidates, Employers, Jobs, Subscriptions};
+use jobportal_application::{Applications, Candidates, Changes, Employers, Jobs, Subscriptions};
 use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist};
 use jobportal_files::LocalFiles;
 use jobportal_http::{App, Drain, Executor, HttpSettings};
@@ -67,6 +67,7 @@ impl Application {
             documents: core.documents(),
             jobs: Jobs::new(store.clone(), clock.clone()),
             applications: Applications::new(store.clone(), clock.clone()),
+            changes: Changes::new(store.clone(), clock.clone()),
             subscriptions: Subscriptions::new(store.clone(), clock.clone()),
             tokens: core.tokens.clone(),
             vault: core.vault.clone(),

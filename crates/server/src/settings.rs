@@ -162,6 +162,8 @@ mod sections {
         pub batch: u16,
         #[serde(deserialize_with = "duration")]
         pub renewal_every: Duration,
+        #[serde(deserialize_with = "duration")]
+        pub closing_every: Duration,
     }
 
     #[derive(Clone, Debug, Deserialize)]

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::StreamExt;
-use futures_util::future::join4;
+use futures_util::future::join5;
 use jobportal_application::{
-    Clock, Deliveries, DeliveryPolicy, Documents, Error, FileStore, Mail, Mailer, Outbox, RequestKey, Result, Schedule,
-    Store, Subscriptions, Vault,
+    Clock, Deliveries, DeliveryPolicy, Documents, Error, FileStore, Jobs, Mail, Mailer, Outbox, RequestKey, Result,
+    Schedule, Store, Subscriptions, Vault,
 };
 use jobportal_http::Executor;
 
@@ -69,18 +69,17 @@ impl Worker {
     /// Works until the end is asked for; a mail on its way is finished first.
     pub(crate) async fn run(self, shutdown: Shutdown) {
         let subscriptions = Subscriptions::new(self.store.clone(), self.clock.clone());
-        let renewal: Task = Arc::new(move || match subscriptions.renew_due()? {
-            0 => Ok(Progress::Done),
-            count => {
-                tracing::info!(count, "renewed or ended subscriptions");
-                Ok(Progress::More)
-            }
-        });
+        let renewal = in_batches("renewed or ended subscriptions", move || subscriptions.renew_due());
+        let jobs = Jobs::new(self.store.clone(), self.clock.clone());
+        let closing = in_batches("closed jobs", move || jobs.close_due());
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let clean_up: Task = Arc::new(move || clean_up(&store, &clock));
         let every = self.settings.worker.renewal_every;
         let renewal =
             self.periodically("renewal", every, || self.run_to_end("renewal", &renewal, &shutdown), &shutdown);
+        let every = self.settings.worker.closing_every;
+        let closing =
+            self.periodically("closing", every, || self.run_to_end("closing", &closing, &shutdown), &shutdown);
         let clean_up = self.periodically(
             "clean-up",
             CLEAN_UP_EVERY,
@@ -88,7 +87,7 @@ impl Worker {
             &shutdown,
         );
         let sweep = self.periodically("sweep", SWEEP_EVERY, || self.sweep(), &shutdown);
-        join4(self.deliver(&shutdown), renewal, clean_up, sweep).await;
+        join5(self.deliver(&shutdown), renewal, closing, clean_up, sweep).await;
     }
 
     async fn deliver(&self, shutdown: &Shutdown) {
@@ -195,6 +194,17 @@ impl Worker {
     async fn on_lane<T: Send + 'static>(&self, job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         self.lane.run(job).await.unwrap_or_else(|rejected| Err(Error::Unavailable(rejected.into())))
     }
+}
+
+/// A task of batches, each of which tells how much it did; the last one did nothing.
+fn in_batches(done: &'static str, batch: impl Fn() -> Result<usize> + Send + Sync + 'static) -> Task {
+    Arc::new(move || match batch()? {
+        0 => Ok(Progress::Done),
+        count => {
+            tracing::info!(count, "{done}");
+            Ok(Progress::More)
+        }
+    })
 }
 
 /// Deletes what nobody needs any more.

@@ -1,0 +1,87 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Datelike};
+use jobportal_application::Position;
+
+/// What is wrong with a cursor. Which part of it is nobody's business: a cursor is passed back as it came.
+const INVALID: &str = "Invalid cursor. Pass a `next_cursor` of the same list as it was given.";
+
+/// The form of all cursors; one of another form is not read.
+const FORM: u8 = 1;
+
+/// A list that is read by cursor. A cursor of one is none of another.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum List {
+    /// Changes of jobs.
+    JobChanges = b'j',
+    /// Changes of applications.
+    ApplicationChanges = b'a',
+}
+
+/// Writes a place in a list as a text that clients pass back. It is neither signed nor sealed: all it can name are places in a
+/// list that whoever has it may read anyway.
+pub(crate) fn write(list: List, position: Position) -> String {
+    let mut bytes = vec![FORM, list as u8];
+    bytes.extend(position.time.timestamp_micros().to_be_bytes());
+    bytes.extend(position.id.to_be_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads what [`write`] wrote for the same list.
+pub(crate) fn read(list: List, text: &str) -> Result<Position, &'static str> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| INVALID)?;
+    let ([form, kind], rest) = bytes.split_first_chunk().ok_or(INVALID)?;
+    let (micros, id) = rest.split_first_chunk().ok_or(INVALID)?;
+    let id = i64::from_be_bytes(id.try_into().map_err(|_| INVALID)?);
+    // Databases know no times too far off.
+    let time =
+        DateTime::from_timestamp_micros(i64::from_be_bytes(*micros)).filter(|t| (1970..=9999).contains(&t.year()));
+    match time {
+        Some(time) if *form == FORM && *kind == list as u8 && id >= 0 => Ok(Position { time, id }),
+        _ => Err(INVALID),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{NaiveDate, NaiveTime};
+
+    use super::*;
+
+    fn position() -> Position {
+        Position { time: DateTime::from_timestamp_micros(1_795_521_600_123_456).unwrap(), id: i64::MAX }
+    }
+
+    #[test]
+    fn a_cursor_comes_back_as_the_place_it_was_made_of() {
+        let end = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap().and_time(NaiveTime::from_hms_opt(23, 59, 59).unwrap());
+        for position in [Position::default(), position(), Position::before(end.and_utc())] {
+            let text = write(List::JobChanges, position);
+            assert_eq!(text.len(), 24);
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
+            assert_eq!(read(List::JobChanges, &text), Ok(position));
+            assert_eq!(read(List::ApplicationChanges, &text), Err(INVALID));
+        }
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        let good = write(List::JobChanges, position());
+        let bytes = URL_SAFE_NO_PAD.decode(&good).unwrap();
+        let changed = |place: usize, value: u8| {
+            let mut bytes = bytes.clone();
+            bytes[place] = value;
+            URL_SAFE_NO_PAD.encode(bytes)
+        };
+        // Another form and kind, times before 1970 and after 9999, and a negative id.
+        for (place, value) in [(0, 0), (0, 2), (1, 0), (2, 0x80), (2, 0x7f), (10, 0x80)] {
+            assert_eq!(read(List::JobChanges, &changed(place, value)), Err(INVALID), "{place}");
+        }
+        for text in
+            ["x", "AQ", "=", "ä", " ", &good[..23], &good[1..], &format!("{good}A"), &format!("{good}AAAA"), "\0"]
+        {
+            assert_eq!(read(List::JobChanges, text), Err(INVALID), "{text}");
+        }
+    }
+}
