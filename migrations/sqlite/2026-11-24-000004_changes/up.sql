@@ -12,7 +12,8 @@ ALTER TABLE jobs ADD COLUMN changed_at TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN closed_at TEXT;
 UPDATE jobs SET changed_at = updated_at;
 CREATE INDEX jobs_changed_at_idx ON jobs (changed_at, id);
-CREATE INDEX jobs_closing_idx ON jobs (deadline) WHERE deleted_at IS NULL AND closed_at IS NULL;
+-- With all that the worker asks for; otherwise SQLite takes the index of all jobs that are not deleted.
+CREATE INDEX jobs_closing_idx ON jobs (deadline, deleted_at, closed_at) WHERE deleted_at IS NULL AND closed_at IS NULL;
 
 -- The employer is that of the job, which never changes; here for the index.
 ALTER TABLE applications ADD COLUMN employer_id INTEGER NOT NULL DEFAULT 0;
