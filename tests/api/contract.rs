@@ -13,8 +13,9 @@ fn root() -> PathBuf {
 fn unannounced(changes: &[String], changelog: &str) -> Vec<String> {
     let unreleased = changelog.split("\n## ").find(|section| section.starts_with("Unreleased")).unwrap_or_default();
     let breaking = unreleased.split("\n### ").find(|part| part.starts_with("Breaking")).unwrap_or_default();
-    let is_announced =
-        |change: &&String| change.split_once(": ").is_some_and(|(operation, _)| breaking.contains(operation));
+    let is_announced = |change: &&String| {
+        change.split_once(": ").is_some_and(|(operation, _)| breaking.contains(&format!("`{operation}`")))
+    };
     changes.iter().filter(|change| !is_announced(change)).cloned().collect()
 }
 
@@ -47,7 +48,7 @@ fn description() -> Value {
             "security": [],
             "parameters": [{ "in": "query", "name": "title", "required": false, "schema": { "type": "string", "maxLength": 200 } }],
             "responses": {
-                "200": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Job" } } } },
+                "200": { "headers": { "Link": { "required": true } }, "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Job" } } } },
                 "404": { "description": "There is none." },
             },
         },
@@ -76,6 +77,8 @@ fn what_clients_rely_on_is_not_taken_away_unseen() {
     let schemas = "/components/schemas";
     for (pointer, value, expected) in [
         ("/paths/~1jobs~1", json!({}), "GET /jobs/: is gone"),
+        ("/paths/~1jobs~1/get/responses/200/headers", json!({}), "GET /jobs/: 200 Link is gone"),
+        ("/paths/~1jobs~1/get/responses/200/headers/Link", json!({}), "GET /jobs/: 200 Link may be left out"),
         ("/paths/~1jobs~1/get/operationId", json!("list"), "GET /jobs/: has another operationId"),
         ("/paths/~1jobs~1/get/security", json!([{ "bearer": [] }]), "GET /jobs/: asks for a token"),
         ("/paths/~1jobs~1/get/parameters", json!([]), "GET /jobs/: \"query\" \"title\" is gone"),
@@ -128,6 +131,8 @@ fn what_clients_rely_on_is_not_taken_away_unseen() {
         assert_eq!(unannounced(&broken, "\n## Unreleased\n\n### Added\n\n- GET /jobs/\n"), broken);
         let announced = "\n## Unreleased\n\n### Breaking\n\n- `GET /jobs/` and `POST /jobs/` are others.\n\n## 0.1\n";
         assert!(unannounced(&broken, announced).is_empty());
+        let of_others = "\n## Unreleased\n\n### Breaking\n\n- `GET /jobs/{id}/` and `POST /jobs/{id}/` are others.\n";
+        assert_eq!(unannounced(&broken, of_others), broken);
     }
 }
 

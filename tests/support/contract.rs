@@ -193,7 +193,20 @@ impl Differences {
         });
         for (status, was) in old["responses"].as_object().into_iter().flatten() {
             self.within(status, |this| match new["responses"].get(status) {
-                Some(is) => this.of_contents(&was["content"], &is["content"], Direction::Answer),
+                Some(is) => {
+                    this.of_headers(&was["headers"], &is["headers"]);
+                    this.of_contents(&was["content"], &is["content"], Direction::Answer);
+                }
+                None => this.tell("is gone"),
+            });
+        }
+    }
+
+    fn of_headers(&mut self, old: &Value, new: &Value) {
+        for (name, was) in old.as_object().into_iter().flatten() {
+            self.within(name, |this| match new.get(name) {
+                Some(is) if was["required"] == true && is["required"] != true => this.tell("may be left out"),
+                Some(_) => {}
                 None => this.tell("is gone"),
             });
         }

@@ -199,6 +199,7 @@ pub(crate) fn submit_doc() -> Operation {
              or ODT of at most 5 MiB.",
         )
         .created::<ApplicationBody>("The application is sent.")
+        .versioned()
         .ok::<StatusBody>("The candidate has applied to this job before; nothing changed.")
         .refuses(StatusCode::CONFLICT)
 }

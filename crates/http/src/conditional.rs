@@ -54,6 +54,12 @@ pub(crate) async fn conditional(
     let version = response.response().extensions().get::<Version>().copied();
     match *response.request().method() {
         Method::GET | Method::HEAD if response.status() == StatusCode::OK => Ok(tag(response, version)),
+        // A cache may keep a 404 as it sees fit, while what is not there now is made.
+        Method::GET | Method::HEAD if !response.headers().contains_key(CACHE_CONTROL) => {
+            let (name, value) = NO_STORE;
+            response.headers_mut().insert(name, value);
+            Ok(response)
+        }
         // After a PUT a tag would say that the body was stored as it came (RFC 9110 §9.3.4).
         Method::POST | Method::PATCH => {
             if let Some(version) = version {
@@ -142,18 +148,21 @@ impl Describe for IfMatch {
 
 /// Describes what the middleware adds to an operation.
 pub(crate) fn describe(operation: &mut Operation, method: &Method) {
-    const TAG: &str = "Names the present state: for `If-None-Match` of the next read, and for `If-Match` of a change.";
+    const OF_READ: &str =
+        "Names the present state: for `If-None-Match` of the next read, and for `If-Match` of a change.";
+    const OF_WRITE: &str =
+        "Names the state that there is now: for `If-Match` of the next change. A read has a tag of its own.";
     let changes = operation.may_answer(StatusCode::PRECONDITION_FAILED);
     if changes && method != Method::POST {
         operation.may_refuse(StatusCode::PRECONDITION_REQUIRED);
     }
-    if changes && (method == Method::POST || method == Method::PATCH) {
-        operation.tells("ETag", string(), TAG);
+    if operation.makes_version() || changes && (method == Method::POST || method == Method::PATCH) {
+        operation.tells("ETag", string(), OF_WRITE);
     }
     if method == Method::GET && operation.is_stored() {
         operation.header("If-None-Match", string(), "The `ETag` of what the caller has: it is not sent again.");
         operation.not_modified();
-        operation.tells("ETag", string(), TAG);
+        operation.tells("ETag", string(), OF_READ);
     }
 }
 

@@ -5,13 +5,13 @@ use bytes::Bytes;
 use jobportal_application::{DocumentChange, Error, Saved};
 use jobportal_domain::{DocumentKind, Violations};
 
-use crate::App;
 use crate::body::File;
 use crate::conditional;
 use crate::error::ApiError;
 use crate::extract::{MaybeCaller, to_the_end};
 use crate::openapi::Operation;
 use crate::wire::folder;
+use crate::{App, Rejected};
 
 /// What a request does to a document, with the content that comes with it.
 pub(crate) struct Upload {
@@ -70,7 +70,8 @@ pub(crate) async fn run_with_upload<T: Send + 'static>(
             Err(error) => {
                 let is_refusal = !matches!(
                     error,
-                    ApiError::UseCase(Error::Unavailable(_) | Error::Internal(_)) | ApiError::NotRun(_)
+                    ApiError::UseCase(Error::Unavailable(_) | Error::Internal(_))
+                        | ApiError::NotRun(Rejected::Panicked)
                 );
                 if let Some(key) = stored.filter(|_| is_refusal) {
                     delete(&app, &key).await;

@@ -388,6 +388,7 @@ pub(crate) async fn post(
 pub(crate) fn post_doc() -> Operation {
     Operation::new(TAG, "jobs_post", "Post a job")
         .created::<JobBody>("The job.")
+        .versioned()
         .refuses(StatusCode::NOT_FOUND)
         .leads_to("jobs_details", "id")
         .leads_to("jobs_revise", "id")

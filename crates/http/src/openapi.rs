@@ -35,6 +35,7 @@ pub(crate) struct Operation {
     answers: BTreeMap<StatusCode, Described>,
     links: Vec<(&'static str, Value)>,
     is_stored: bool,
+    makes_version: bool,
     schemas: Vec<(String, Value)>,
 }
 
@@ -75,6 +76,7 @@ impl Operation {
             answers: BTreeMap::new(),
             links: Vec::new(),
             is_stored: true,
+            makes_version: false,
             schemas: Vec::new(),
         }
     }
@@ -126,6 +128,17 @@ impl Operation {
         answer.media_types = media_types;
         answer.bodies.push(json!({ "type": "string", "format": "binary" }));
         self
+    }
+
+    /// Makes something that has versions.
+    pub(crate) fn versioned(mut self) -> Self {
+        self.makes_version = true;
+        self
+    }
+
+    /// Whether it makes something that has versions.
+    pub(crate) fn makes_version(&self) -> bool {
+        self.makes_version
     }
 
     /// Answers what no client may keep.

@@ -130,7 +130,7 @@ pub(crate) struct PlanRequest {
     #[schema(value_type = String, required, max_length = 1000, example = "10 job applications per day")]
     features: Input<String>,
     /// Days, then hours, minutes and seconds (`30 00:00:00`), or ISO 8601 (`P30D`); zero never ends.
-    #[schema(value_type = String, required, pattern = "^[0-9]{1,3} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$|^P[0-9]{1,3}D$", example = "30 00:00:00")]
+    #[schema(value_type = String, required, pattern = "^([0-9]{1,4} )?[0-9]{2}:[0-9]{2}:[0-9]{2}$|^P[0-9]{1,4}D$", example = "30 00:00:00")]
     duration: Input<String>,
     #[schema(value_type = IdInput, required, example = 10)]
     max_job_applications_per_day: Input<i64>,
@@ -229,6 +229,7 @@ pub(crate) fn add_plan_doc() -> Operation {
     Operation::new(TAG, "plans_add", "Make a plan")
         .about("One for each name; all five are there from the start, so one has to be deleted before.")
         .created::<PlanBody>("The plan.")
+        .versioned()
         .leads_to("plans_details", "id")
         .leads_to("plans_replace", "id")
         .leads_to("plans_delete", "id")

@@ -121,7 +121,10 @@ impl AnyConnection {
             (Self::Postgres(c), Access::Read) => {
                 AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             }
-            (Self::Postgres(c), Access::Write) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN"),
+            // Whatever the server's default is: what is read under a lock has to be what the one before has committed.
+            (Self::Postgres(c), Access::Write) => {
+                AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL READ COMMITTED")
+            }
         }
     }
 

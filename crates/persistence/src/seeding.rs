@@ -23,7 +23,8 @@ use crate::time::At;
 const MAX_VALUES: usize = 32_766;
 
 /// Every table but the plans and the clocks of the feeds, which never go back; those that refer to others first.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
+    "receipts",
     "schedule",
     "outbox",
     "daily_usage",
