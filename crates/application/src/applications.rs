@@ -170,6 +170,8 @@ impl Applications {
                 return Ok(Submission::AlreadyApplied);
             }
             found.job.check_open(now).map_err(|error| Error::Conflict(error.to_string()))?;
+            // What only reads comes first: from its insert on, the application holds up the others of its employer.
+            let limit = plan_in_force(uow, actor.user_id, now)?.max_job_applications_per_day;
             let resume = match &request.resume {
                 Some(document) => Some(uow.documents().insert(actor.user_id, document, now)?),
                 None => None,
@@ -186,7 +188,7 @@ impl Applications {
                 discard(uow, resume)?;
                 return Ok(Submission::AlreadyApplied);
             };
-            let allowance = take_quota(uow, actor.user_id, now)?;
+            let allowance = take_quota(uow, actor.user_id, limit, now)?;
             events::publish(uow, &Event::ApplicationSubmitted { application_id: id, job_id: request.job_id }, now)?;
             let application = JobApplication {
                 id,
@@ -250,9 +252,8 @@ impl Applications {
     }
 }
 
-/// Counts one application towards today's quota of the user's plan.
-fn take_quota(uow: &mut dyn UnitOfWork, user: UserId, now: DateTime<Utc>) -> Result<Allowance> {
-    let limit = plan_in_force(uow, user, now)?.max_job_applications_per_day;
+/// Counts one application towards the `limit` of today.
+fn take_quota(uow: &mut dyn UnitOfWork, user: UserId, limit: u32, now: DateTime<Utc>) -> Result<Allowance> {
     let policy = RatePolicy { name: "applications", quota: limit, window: DAY };
     let reset_after = (next_midnight(now) - now).to_std().unwrap_or_default();
     let Some(taken) = uow.usage().take_application(user, now.date_naive(), limit)? else {

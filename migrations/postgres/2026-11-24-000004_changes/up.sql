@@ -10,6 +10,8 @@ CREATE TABLE change_feeds (
 -- A column filled as its type is changed costs one rewrite of the table, and each index is built once.
 ALTER TABLE jobs ADD COLUMN changed_at TIMESTAMPTZ, ADD COLUMN closed_at TIMESTAMPTZ;
 ALTER TABLE jobs ALTER COLUMN changed_at TYPE TIMESTAMPTZ USING updated_at, ALTER COLUMN changed_at SET NOT NULL;
+-- What is past its deadline now was told as open before, and nobody followed it then: it need not be told again.
+UPDATE jobs SET closed_at = deadline WHERE deadline <= now() AND deleted_at IS NULL;
 CREATE INDEX jobs_changed_at_idx ON jobs (changed_at, id);
 CREATE INDEX jobs_closing_idx ON jobs (deadline) WHERE deleted_at IS NULL AND closed_at IS NULL;
 

@@ -10,7 +10,10 @@ CREATE TABLE change_feeds (
 -- A column that may not be empty can be added only with a default; it stands in no row.
 ALTER TABLE jobs ADD COLUMN changed_at TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN closed_at TEXT;
-UPDATE jobs SET changed_at = updated_at;
+-- What is past its deadline now was told as open before, and nobody followed it then: it need not be told again.
+UPDATE jobs SET
+    changed_at = updated_at,
+    closed_at = CASE WHEN deadline <= strftime('%Y-%m-%dT%H:%M:%SZ', 'now') AND deleted_at IS NULL THEN deadline END;
 CREATE INDEX jobs_changed_at_idx ON jobs (changed_at, id);
 -- With all that the worker asks for; otherwise SQLite takes the index of all jobs that are not deleted.
 CREATE INDEX jobs_closing_idx ON jobs (deadline, deleted_at, closed_at) WHERE deleted_at IS NULL AND closed_at IS NULL;
@@ -25,10 +28,10 @@ CREATE INDEX applications_employer_id_changed_at_idx ON applications (employer_i
 
 -- The whole seconds, and the six digits after the point.
 INSERT INTO change_feeds (name, last_change)
-SELECT 'jobs', CAST(strftime('%s', MAX(changed_at)) AS INTEGER) * 1000000 + CAST(substr(MAX(changed_at), 21, 6) AS INTEGER)
+SELECT 'jobs', CAST(strftime('%s', substr(MAX(changed_at), 1, 19)) AS INTEGER) * 1000000 + CAST(substr(MAX(changed_at), 21, 6) AS INTEGER)
 FROM jobs HAVING COUNT(*) > 0;
 INSERT INTO change_feeds (name, last_change)
 SELECT
     'applications/' || employer_id,
-    CAST(strftime('%s', MAX(changed_at)) AS INTEGER) * 1000000 + CAST(substr(MAX(changed_at), 21, 6) AS INTEGER)
+    CAST(strftime('%s', substr(MAX(changed_at), 1, 19)) AS INTEGER) * 1000000 + CAST(substr(MAX(changed_at), 21, 6) AS INTEGER)
 FROM applications GROUP BY employer_id;

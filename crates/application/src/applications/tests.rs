@@ -177,6 +177,7 @@ fn applying_again_changes_nothing_even_after_the_deadline() {
 #[test]
 fn the_second_of_two_that_apply_at_once_takes_no_quota_and_leaves_no_resume_behind() {
     let mut uow = with_job(job());
+    expect_free_plan(&mut uow, 3);
     uow.documents.expect_insert().once().returning(|_, _, _| Ok(resume()));
     uow.applications.expect_insert().once().returning(|_| Ok(None));
     uow.documents.expect_delete_unused().once().with(eq(resume().id)).returning(|_| Ok(true));
