@@ -126,7 +126,12 @@ impl Operation {
         let answer = self.answer(StatusCode::OK);
         answer.description = description;
         answer.media_types = media_types;
-        answer.bodies.push(json!({ "type": "string", "format": "binary" }));
+        let is_text = media_types.iter().all(|name| name.starts_with("text/"));
+        answer.bodies.push(if is_text {
+            json!({ "type": "string" })
+        } else {
+            json!({ "type": "string", "format": "binary" })
+        });
         self
     }
 

@@ -63,7 +63,7 @@ fn paging(query: &Query, default_size: u32) -> Result<PageRequest, Error> {
 
 /// `page_size` of a query string; what is more than a page may have counts as that.
 pub(crate) fn page_size(query: &Query, default: u32) -> Result<u32, &'static str> {
-    match query.get("page_size").map(str::parse::<u64>) {
+    match query.get("page_size").map(str::parse::<i64>) {
         None => Ok(default),
         Some(Ok(size @ 1..)) => Ok(u32::try_from(size).unwrap_or(u32::MAX).min(PageRequest::MAX_SIZE)),
         Some(_) => Err("A valid integer of at least 1 is required."),

@@ -6,11 +6,8 @@ use utoipa::openapi::{KnownFormat, RefOr, Schema};
 /// What a text consists of: no control characters but tabs and line breaks.
 pub(crate) const TEXT: &str = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$";
 
-/// What a text that must say something consists of.
-pub(crate) const NON_BLANK: &str = concat!(
-    r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f]",
-    r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$",
-);
+/// What a text that must say something consists of. The two parts have no character in common, so that no matcher has to go back.
+pub(crate) const NON_BLANK: &str = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$";
 
 /// A text.
 pub(crate) fn string() -> ObjectBuilder {
@@ -97,6 +94,14 @@ fn is_nullable(schema: &Value) -> bool {
     }
 }
 
+fn forbid_null(schema: &mut Value) {
+    for alternatives in ["type", "oneOf"] {
+        if let Some(all) = schema.get_mut(alternatives).and_then(Value::as_array_mut) {
+            all.retain(|one| one != "null" && one["type"] != "null");
+        }
+    }
+}
+
 /// Says of a request what its fields have in common: there is no default beside absence, and a text that is limited in length has
 /// no control characters.
 pub(super) fn complete_request(schema: &mut Value) {
@@ -112,10 +117,12 @@ pub(super) fn complete_request(schema: &mut Value) {
     }
 }
 
-/// The form that holds what the JSON body `T` holds, and a file.
+/// The form that holds what the JSON body `T` holds, and a file. A form has no `null`.
 pub(super) fn form<T: ToSchema>(file: &str) -> Value {
     let mut schema = value(T::schema());
     complete_request(&mut schema);
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flat_map(|properties| properties.values_mut()).for_each(forbid_null);
     schema["properties"][file] = json!({ "type": "string", "format": "binary" });
     schema
 }
