@@ -6,16 +6,33 @@ CARGO ?= cargo
 LIBPQ ?= $(shell pkg-config --exists libpq 2>/dev/null && echo system-libpq || echo bundled)
 FEATURES := --no-default-features --features $(LIBPQ)
 
-.PHONY: run test check openapi fmt bench
+# For the scripts of the suites.
+export CARGO FEATURES
+
+.PHONY: run test contract clients browser check openapi fmt bench
 
 # Serves the API on http://127.0.0.1:8000 with everything it keeps below var/. ARGS="…" runs another command:
 # make run ARGS="seed --jobs 1000".
 run:
 	$(CARGO) run -p jobportal $(FEATURES) -- $(ARGS)
 
-# All tests, on SQLite and on a PostgreSQL that is started for them.
+# All tests: those in Rust, on SQLite and on a PostgreSQL that is started for them, then the suites in other languages. A suite whose
+# language is missing is skipped, and told at the end; REQUIRE_ALL=1 makes that a failure.
 test:
 	tests/with-postgres.sh $(CARGO) test --workspace --no-fail-fast $(FEATURES)
+	tests/suites.sh contract clients browser
+
+# The portal held against its OpenAPI document, as each role.
+contract:
+	tests/contract.sh
+
+# A journey through clients that are generated from the document, in TypeScript and in Python.
+clients:
+	tests/clients.sh
+
+# The page /docs/ in a real browser.
+browser:
+	tests/browser.sh
 
 # Everything that must hold beside the tests: format, lints, documentation, packages (cargo 1.90 or newer), licences and advisories.
 check:
