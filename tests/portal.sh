@@ -11,6 +11,8 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/jobportal-suite.XXXXXX")
 children=()
 clean_up() {
     local child
+    # A second signal would leave something behind.
+    trap '' INT TERM
     # The last one started is the first to end, so that nobody is left talking to a server that is gone.
     for ((child = ${#children[@]} - 1; child >= 0; child--)); do
         kill "${children[child]}" 2>/dev/null || true
