@@ -224,11 +224,8 @@ impl Differences {
     fn of_schemas(&mut self, old: &Value, new: &Value, direction: Direction) {
         for any in ["anyOf", "oneOf"] {
             let (Some(were), Some(are)) = (old[any].as_array(), new[any].as_array()) else {
-                if old.get(any).is_some() || new.get(any).is_some() {
-                    let differs = old.get(any) != new.get(any);
-                    if differs {
-                        self.tell("is of another type");
-                    }
+                if old.get(any) != new.get(any) {
+                    self.tell("is of another type");
                 }
                 continue;
             };

@@ -104,13 +104,15 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
+        if let Self::UseCase(Error::Repeated(receipt)) = self {
+            return idempotency::replay(receipt);
+        }
         let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::UseCase(Error::Invalid(violations)) => return response.json(fields(violations)),
             Self::UseCase(Error::Unauthenticated(_)) => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
             }
-            Self::UseCase(Error::Repeated(receipt)) => return idempotency::replay(receipt),
             Self::UseCase(Error::InFlight) => retry_after(&mut response, IN_FLIGHT_RETRY),
             Self::UseCase(Error::LimitReached { retry_after: after, .. }) => retry_after(&mut response, *after),
             Self::UseCase(Error::Unavailable(source)) => {

@@ -1,6 +1,7 @@
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
+use actix_web::http::header::ETAG;
 use actix_web::web::Data;
 use jobportal_application::Error;
 use serde::Serialize;
@@ -8,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::App;
-use crate::conditional::NO_STORE;
+use crate::conditional::{NO_STORE, entity_tag};
 use crate::error::ApiError;
 use crate::openapi::{self, Operation, schema_of};
 use crate::wire::StatusBody;
@@ -53,9 +54,15 @@ schema_of! {
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(openapi::openapi);
 
+/// The tag of the document, which stays as it is while the program runs.
+static DOCUMENT_TAG: LazyLock<String> = LazyLock::new(|| entity_tag(DOCUMENT.as_bytes(), None));
+
 /// `GET /openapi.json`
 pub(crate) async fn openapi() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_str())
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header((ETAG, DOCUMENT_TAG.as_str()))
+        .body(DOCUMENT.as_str())
 }
 
 pub(crate) fn openapi_doc() -> Operation {
