@@ -12,10 +12,10 @@ use crate::applications::ApplicationBody;
 use crate::cursor::{self, List};
 use crate::error::ApiError;
 use crate::extract::{Caller, Employer};
-use crate::jobs::{JobBody, parse_time};
+use crate::jobs::JobBody;
 use crate::openapi::{Operation, integer, one_of, schema_of, string};
 use crate::page::{Query, page_size};
-use crate::wire::Timestamp;
+use crate::wire::{Timestamp, parse_time};
 
 type Answer = Result<HttpResponse, ApiError>;
 

@@ -1,27 +1,27 @@
+mod posting;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, Utc};
-use jobportal_application::{Actor, JobDetails, JobFilter};
-use jobportal_domain::{
-    EmailAddress, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType, Text, Violations, WebAddress,
-};
-use serde::{Deserialize, Serialize};
+use jobportal_application::{JobDetails, JobFilter};
+use jobportal_domain::{ExperienceLevel, Job, JobId, JobSubtype, JobType, Text, Violations};
+use serde::Serialize;
 use serde_json::json;
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
 use crate::accounts::RefusedBody;
-use crate::body::{Body, Request};
+use crate::body::Body;
 use crate::conditional::{IfMatch, versioned};
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::{Caller, Employer, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
-use crate::input::{Change, Input};
-use crate::openapi::{Operation, TEXT, integer, none_required, one_of, schema_of, string};
+use crate::openapi::{Operation, TEXT, integer, one_of, schema_of, string};
 use crate::page::{Paging, Query, page_headers};
-use crate::wire::{IdInput, Timestamp};
+use crate::wire::Timestamp;
+
+use posting::{Completeness, Draft, JobRequest, ReviseJobRequest};
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -146,224 +146,6 @@ impl From<JobDetails> for JobDetailsBody {
             total_applications: details.total_applications,
             job: JobWithEmployerBody::new(details.job, details.employer),
         }
-    }
-}
-
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default)]
-#[schema(as = PostJob)]
-pub(crate) struct JobRequest {
-    /// The id of the caller's account, if given.
-    #[schema(value_type = Option<IdInput>)]
-    user: Input<i64>,
-    /// The id of the caller's profile, if given.
-    #[schema(value_type = Option<IdInput>)]
-    employer: Input<i64>,
-    #[schema(value_type = String, required, max_length = 200, example = "Software Engineer")]
-    title: Input<String>,
-    #[schema(
-        value_type = String,
-        required,
-        max_length = 20_000,
-        example = "Develop and maintain web applications."
-    )]
-    description: Input<String>,
-    #[schema(value_type = JobTypeText, required)]
-    job_type: Input<String>,
-    #[schema(value_type = JobSubtypeText, required)]
-    job_subtype: Input<String>,
-    #[schema(value_type = ExperienceLevelText, required)]
-    experience_level: Input<String>,
-    /// That of the employer's profile, if it is left out.
-    #[schema(value_type = String, max_length = 200, example = "Tech Solutions Ltd.")]
-    company_name: Input<String>,
-    #[schema(value_type = String, required, max_length = 200, example = "Dhaka")]
-    location: Input<String>,
-    #[schema(value_type = Option<String>, max_length = 100, example = "70,000 - 90,000 USD")]
-    salary_range: Input<String>,
-    /// Applications are taken before it. Without an offset it is in UTC.
-    #[schema(value_type = String, required, format = DateTime, example = "2099-12-31T23:59:59Z")]
-    deadline: Input<String>,
-    #[schema(value_type = Option<String>, format = "uri", max_length = 500, example = "https://techsolutions.example/apply")]
-    application_link: Input<String>,
-    #[schema(value_type = Option<String>, format = "email", max_length = 254, example = "jobs@techsolutions.example")]
-    application_email: Input<String>,
-}
-
-impl Request for JobRequest {}
-
-/// What a `PATCH` changes of a job: the same keys, and none is required.
-#[derive(Default, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct ReviseJobRequest(JobRequest);
-
-impl Request for ReviseJobRequest {}
-
-impl PartialSchema for ReviseJobRequest {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        none_required(JobRequest::schema())
-    }
-}
-
-impl ToSchema for ReviseJobRequest {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "ReviseJob".into()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
-        JobRequest::schemas(schemas);
-    }
-}
-
-/// A posting as far as a request makes it.
-#[derive(Clone)]
-struct Draft {
-    title: Option<Text<200>>,
-    description: Option<Text<20_000>>,
-    job_type: Option<JobType>,
-    job_subtype: Option<JobSubtype>,
-    experience_level: Option<ExperienceLevel>,
-    company_name: Option<Text<200>>,
-    location: Option<Text<200>>,
-    deadline: Option<DateTime<Utc>>,
-    salary_range: Change<Text<100>>,
-    application_link: Change<WebAddress>,
-    application_email: Change<EmailAddress>,
-    violations: Violations,
-}
-
-/// Whether a request must hold every key that a posting can't do without.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Completeness {
-    Whole,
-    Partial,
-}
-
-impl JobRequest {
-    /// Reads the request of `actor`, and the id of the employer that it names.
-    fn draft(self, actor: &Actor, completeness: Completeness) -> Result<(Option<i64>, Draft), ApiError> {
-        let mut violations = Violations::default();
-        actor.require_own_user(self.user.optional("user", &mut violations))?;
-        let employer = self.employer.optional("employer", &mut violations);
-        let draft = Draft {
-            title: field(self.title, "title", completeness, &mut violations, Text::parse),
-            description: field(self.description, "description", completeness, &mut violations, Text::parse),
-            job_type: field(self.job_type, "job_type", completeness, &mut violations, JobType::parse),
-            job_subtype: field(self.job_subtype, "job_subtype", completeness, &mut violations, JobSubtype::parse),
-            experience_level: field(
-                self.experience_level,
-                "experience_level",
-                completeness,
-                &mut violations,
-                ExperienceLevel::parse,
-            ),
-            company_name: field(self.company_name, "company_name", Completeness::Partial, &mut violations, Text::parse),
-            location: field(self.location, "location", completeness, &mut violations, Text::parse),
-            deadline: field(self.deadline, "deadline", completeness, &mut violations, parse_time),
-            salary_range: self.salary_range.change_text("salary_range", &mut violations),
-            application_link: self.application_link.change("application_link", &mut violations, WebAddress::parse),
-            application_email: self.application_email.change("application_email", &mut violations, EmailAddress::parse),
-            violations,
-        };
-        Ok((employer, draft))
-    }
-}
-
-/// A key that a posting can't do without; a partial request may leave it out, but not set it to nothing.
-fn field<T, E: std::fmt::Display>(
-    input: Input<String>,
-    name: &str,
-    completeness: Completeness,
-    violations: &mut Violations,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Option<T> {
-    if completeness == Completeness::Partial && input == Input::Missing {
-        return None;
-    }
-    input.required_as(name, violations, |raw| parse(&raw))
-}
-
-impl Draft {
-    /// Makes a new posting; one that names no company is of the employer's own.
-    fn complete(self, own_company: Option<Text<200>>) -> Result<JobPosting, Violations> {
-        let mut violations = self.violations;
-        let company_name =
-            self.company_name.or_else(|| own_company.filter(|_| violations.of("company_name").is_empty()));
-        if company_name.is_none() && violations.of("company_name").is_empty() {
-            violations.push("company_name", "This field is required.");
-        }
-        match (
-            self.title,
-            self.description,
-            self.job_type,
-            self.job_subtype,
-            self.experience_level,
-            company_name,
-            self.location,
-            self.deadline,
-        ) {
-            (
-                Some(title),
-                Some(description),
-                Some(job_type),
-                Some(job_subtype),
-                Some(experience_level),
-                Some(company_name),
-                Some(location),
-                Some(deadline),
-            ) if violations.is_empty() => Ok(JobPosting {
-                title,
-                description,
-                job_type,
-                job_subtype,
-                experience_level,
-                company_name,
-                location,
-                deadline,
-                salary_range: self.salary_range.apply(None),
-                application_link: self.application_link.apply(None),
-                application_email: self.application_email.apply(None),
-            }),
-            _ => Err(violations),
-        }
-    }
-
-    /// Makes the present posting over.
-    fn over(self, present: JobPosting) -> Result<JobPosting, Violations> {
-        self.violations.into_result()?;
-        Ok(JobPosting {
-            title: self.title.unwrap_or(present.title),
-            description: self.description.unwrap_or(present.description),
-            job_type: self.job_type.unwrap_or(present.job_type),
-            job_subtype: self.job_subtype.unwrap_or(present.job_subtype),
-            experience_level: self.experience_level.unwrap_or(present.experience_level),
-            company_name: self.company_name.unwrap_or(present.company_name),
-            location: self.location.unwrap_or(present.location),
-            deadline: self.deadline.unwrap_or(present.deadline),
-            salary_range: self.salary_range.apply(present.salary_range),
-            application_link: self.application_link.apply(present.application_link),
-            application_email: self.application_email.apply(present.application_email),
-        })
-    }
-}
-
-/// Reads a time; without an offset it is in UTC.
-pub(crate) fn parse_time(raw: &str) -> Result<DateTime<Utc>, &'static str> {
-    const WRONG: &str = "Datetime has wrong format. Use one of these formats instead: \
-                         YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
-    let text = raw.trim();
-    let with_offset = || DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-    let local = |format| NaiveDateTime::parse_from_str(text, format).map(|time| time.and_utc());
-    let time = with_offset()
-        .or_else(|_| local("%Y-%m-%dT%H:%M:%S%.f"))
-        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z").map(|time| time.to_utc()))
-        .or_else(|_| local("%Y-%m-%dT%H:%M"))
-        .or_else(|_| local("%Y-%m-%d %H:%M:%S%.f"))
-        .map_err(|_| WRONG)?;
-    if (1970..=9999).contains(&time.year()) {
-        Ok(time.trunc_subsecs(6))
-    } else {
-        Err("Datetime is out of range. The year must be between 1970 and 9999.")
     }
 }
 
@@ -617,28 +399,6 @@ fn filter(query: &Query) -> Result<JobFilter, Violations> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_without_an_offset_is_in_utc() {
-        for text in ["2024-12-31T23:59:59", "2024-12-31T23:59:59Z", "2025-01-01T05:59:59+06:00", "2024-12-31 23:59:59"]
-        {
-            assert_eq!(parse_time(text).unwrap().to_rfc3339(), "2024-12-31T23:59:59+00:00", "{text}");
-        }
-        for text in ["2024-12-31T23:59", "2024-12-31T23:59Z", "2025-01-01T05:59+06:00"] {
-            assert_eq!(parse_time(text).unwrap().to_rfc3339(), "2024-12-31T23:59:00+00:00", "{text}");
-        }
-        assert_eq!(parse_time("2024-12-31T23:59:59.123456789Z").unwrap().timestamp_subsec_nanos(), 123_456_000);
-    }
-
-    #[test]
-    fn what_is_no_time_or_out_of_range_is_refused() {
-        for text in ["", "tomorrow", "2024-13-01T00:00:00", "2024-12-31", "1700000000"] {
-            assert!(parse_time(text).unwrap_err().starts_with("Datetime has wrong format"), "{text}");
-        }
-        for text in ["0001-01-01T00:00:00Z", "+12345-01-01T00:00:00", "1969-12-31T23:59:59Z"] {
-            assert!(parse_time(text).unwrap_err().starts_with("Datetime"), "{text}");
-        }
-    }
 
     #[test]
     fn a_filter_reports_every_wrong_parameter() {

@@ -1,4 +1,4 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, Utc};
 use jobportal_domain::{DocumentKind, StoredDocument};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -30,6 +30,26 @@ pub(crate) struct StatusBody {
 pub(crate) struct Data<T> {
     /// It.
     pub(crate) data: T,
+}
+
+/// Reads a time; without an offset it is in UTC.
+pub(crate) fn parse_time(raw: &str) -> Result<DateTime<Utc>, &'static str> {
+    const WRONG: &str = "Datetime has wrong format. Use one of these formats instead: \
+                         YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
+    let text = raw.trim();
+    let with_offset = || DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    let local = |format| NaiveDateTime::parse_from_str(text, format).map(|time| time.and_utc());
+    let time = with_offset()
+        .or_else(|_| local("%Y-%m-%dT%H:%M:%S%.f"))
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z").map(|time| time.to_utc()))
+        .or_else(|_| local("%Y-%m-%dT%H:%M"))
+        .or_else(|_| local("%Y-%m-%d %H:%M:%S%.f"))
+        .map_err(|_| WRONG)?;
+    if (1970..=9999).contains(&time.year()) {
+        Ok(time.trunc_subsecs(6))
+    } else {
+        Err("Datetime is out of range. The year must be between 1970 and 9999.")
+    }
 }
 
 /// The folder of the documents of a kind, as their addresses show it.
@@ -92,5 +112,27 @@ mod tests {
     fn a_time_has_six_digits_and_a_z() {
         let written = serde_json::to_string(&Timestamp(DateTime::UNIX_EPOCH)).unwrap();
         assert_eq!(written, "\"1970-01-01T00:00:00.000000Z\"");
+    }
+
+    #[test]
+    fn a_time_without_an_offset_is_in_utc() {
+        for text in ["2024-12-31T23:59:59", "2024-12-31T23:59:59Z", "2025-01-01T05:59:59+06:00", "2024-12-31 23:59:59"]
+        {
+            assert_eq!(parse_time(text).unwrap().to_rfc3339(), "2024-12-31T23:59:59+00:00", "{text}");
+        }
+        for text in ["2024-12-31T23:59", "2024-12-31T23:59Z", "2025-01-01T05:59+06:00"] {
+            assert_eq!(parse_time(text).unwrap().to_rfc3339(), "2024-12-31T23:59:00+00:00", "{text}");
+        }
+        assert_eq!(parse_time("2024-12-31T23:59:59.123456789Z").unwrap().timestamp_subsec_nanos(), 123_456_000);
+    }
+
+    #[test]
+    fn what_is_no_time_or_out_of_range_is_refused() {
+        for text in ["", "tomorrow", "2024-13-01T00:00:00", "2024-12-31", "1700000000"] {
+            assert!(parse_time(text).unwrap_err().starts_with("Datetime has wrong format"), "{text}");
+        }
+        for text in ["0001-01-01T00:00:00Z", "+12345-01-01T00:00:00", "1969-12-31T23:59:59Z"] {
+            assert!(parse_time(text).unwrap_err().starts_with("Datetime"), "{text}");
+        }
     }
 }

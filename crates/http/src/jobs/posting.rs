@@ -1,0 +1,210 @@
+use chrono::{DateTime, Utc};
+use jobportal_application::Actor;
+use jobportal_domain::{EmailAddress, ExperienceLevel, JobPosting, JobSubtype, JobType, Text, Violations, WebAddress};
+use serde::Deserialize;
+use utoipa::{PartialSchema, ToSchema};
+
+use super::{ExperienceLevelText, JobSubtypeText, JobTypeText};
+use crate::body::Request;
+use crate::error::ApiError;
+use crate::input::{Change, Input};
+use crate::openapi::none_required;
+use crate::wire::{IdInput, parse_time};
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(as = PostJob)]
+pub(crate) struct JobRequest {
+    /// The id of the caller's account, if given.
+    #[schema(value_type = Option<IdInput>)]
+    user: Input<i64>,
+    /// The id of the caller's profile, if given.
+    #[schema(value_type = Option<IdInput>)]
+    employer: Input<i64>,
+    #[schema(value_type = String, required, max_length = 200, example = "Software Engineer")]
+    title: Input<String>,
+    #[schema(
+        value_type = String,
+        required,
+        max_length = 20_000,
+        example = "Develop and maintain web applications."
+    )]
+    description: Input<String>,
+    #[schema(value_type = JobTypeText, required)]
+    job_type: Input<String>,
+    #[schema(value_type = JobSubtypeText, required)]
+    job_subtype: Input<String>,
+    #[schema(value_type = ExperienceLevelText, required)]
+    experience_level: Input<String>,
+    /// That of the employer's profile, if it is left out.
+    #[schema(value_type = String, max_length = 200, example = "Tech Solutions Ltd.")]
+    company_name: Input<String>,
+    #[schema(value_type = String, required, max_length = 200, example = "Dhaka")]
+    location: Input<String>,
+    #[schema(value_type = Option<String>, max_length = 100, example = "70,000 - 90,000 USD")]
+    salary_range: Input<String>,
+    /// Applications are taken before it. Without an offset it is in UTC.
+    #[schema(value_type = String, required, format = DateTime, example = "2099-12-31T23:59:59Z")]
+    deadline: Input<String>,
+    #[schema(value_type = Option<String>, format = "uri", max_length = 500, example = "https://techsolutions.example/apply")]
+    application_link: Input<String>,
+    #[schema(value_type = Option<String>, format = "email", max_length = 254, example = "jobs@techsolutions.example")]
+    application_email: Input<String>,
+}
+
+impl Request for JobRequest {}
+
+/// What a `PATCH` changes of a job: the same keys, and none is required.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ReviseJobRequest(pub(super) JobRequest);
+
+impl Request for ReviseJobRequest {}
+
+impl PartialSchema for ReviseJobRequest {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        none_required(JobRequest::schema())
+    }
+}
+
+impl ToSchema for ReviseJobRequest {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "ReviseJob".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+        JobRequest::schemas(schemas);
+    }
+}
+
+/// A posting as far as a request makes it.
+#[derive(Clone)]
+pub(super) struct Draft {
+    title: Option<Text<200>>,
+    description: Option<Text<20_000>>,
+    job_type: Option<JobType>,
+    job_subtype: Option<JobSubtype>,
+    experience_level: Option<ExperienceLevel>,
+    company_name: Option<Text<200>>,
+    location: Option<Text<200>>,
+    deadline: Option<DateTime<Utc>>,
+    salary_range: Change<Text<100>>,
+    application_link: Change<WebAddress>,
+    application_email: Change<EmailAddress>,
+    violations: Violations,
+}
+
+/// Whether a request must hold every key that a posting can't do without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Completeness {
+    Whole,
+    Partial,
+}
+
+impl JobRequest {
+    /// Reads the request of `actor`, and the id of the employer that it names.
+    pub(super) fn draft(self, actor: &Actor, completeness: Completeness) -> Result<(Option<i64>, Draft), ApiError> {
+        let mut violations = Violations::default();
+        actor.require_own_user(self.user.optional("user", &mut violations))?;
+        let employer = self.employer.optional("employer", &mut violations);
+        let draft = Draft {
+            title: field(self.title, "title", completeness, &mut violations, Text::parse),
+            description: field(self.description, "description", completeness, &mut violations, Text::parse),
+            job_type: field(self.job_type, "job_type", completeness, &mut violations, JobType::parse),
+            job_subtype: field(self.job_subtype, "job_subtype", completeness, &mut violations, JobSubtype::parse),
+            experience_level: field(
+                self.experience_level,
+                "experience_level",
+                completeness,
+                &mut violations,
+                ExperienceLevel::parse,
+            ),
+            company_name: field(self.company_name, "company_name", Completeness::Partial, &mut violations, Text::parse),
+            location: field(self.location, "location", completeness, &mut violations, Text::parse),
+            deadline: field(self.deadline, "deadline", completeness, &mut violations, parse_time),
+            salary_range: self.salary_range.change_text("salary_range", &mut violations),
+            application_link: self.application_link.change("application_link", &mut violations, WebAddress::parse),
+            application_email: self.application_email.change("application_email", &mut violations, EmailAddress::parse),
+            violations,
+        };
+        Ok((employer, draft))
+    }
+}
+
+/// A key that a posting can't do without; a partial request may leave it out, but not set it to nothing.
+fn field<T, E: std::fmt::Display>(
+    input: Input<String>,
+    name: &str,
+    completeness: Completeness,
+    violations: &mut Violations,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<T> {
+    if completeness == Completeness::Partial && input == Input::Missing {
+        return None;
+    }
+    input.required_as(name, violations, |raw| parse(&raw))
+}
+
+impl Draft {
+    /// Makes a new posting; one that names no company is of the employer's own.
+    pub(super) fn complete(self, own_company: Option<Text<200>>) -> Result<JobPosting, Violations> {
+        let mut violations = self.violations;
+        let company_name =
+            self.company_name.or_else(|| own_company.filter(|_| violations.of("company_name").is_empty()));
+        if company_name.is_none() && violations.of("company_name").is_empty() {
+            violations.push("company_name", "This field is required.");
+        }
+        match (
+            self.title,
+            self.description,
+            self.job_type,
+            self.job_subtype,
+            self.experience_level,
+            company_name,
+            self.location,
+            self.deadline,
+        ) {
+            (
+                Some(title),
+                Some(description),
+                Some(job_type),
+                Some(job_subtype),
+                Some(experience_level),
+                Some(company_name),
+                Some(location),
+                Some(deadline),
+            ) if violations.is_empty() => Ok(JobPosting {
+                title,
+                description,
+                job_type,
+                job_subtype,
+                experience_level,
+                company_name,
+                location,
+                deadline,
+                salary_range: self.salary_range.apply(None),
+                application_link: self.application_link.apply(None),
+                application_email: self.application_email.apply(None),
+            }),
+            _ => Err(violations),
+        }
+    }
+
+    /// Makes the present posting over.
+    pub(super) fn over(self, present: JobPosting) -> Result<JobPosting, Violations> {
+        self.violations.into_result()?;
+        Ok(JobPosting {
+            title: self.title.unwrap_or(present.title),
+            description: self.description.unwrap_or(present.description),
+            job_type: self.job_type.unwrap_or(present.job_type),
+            job_subtype: self.job_subtype.unwrap_or(present.job_subtype),
+            experience_level: self.experience_level.unwrap_or(present.experience_level),
+            company_name: self.company_name.unwrap_or(present.company_name),
+            location: self.location.unwrap_or(present.location),
+            deadline: self.deadline.unwrap_or(present.deadline),
+            salary_range: self.salary_range.apply(present.salary_range),
+            application_link: self.application_link.apply(present.application_link),
+            application_email: self.application_email.apply(present.application_email),
+        })
+    }
+}
