@@ -9,15 +9,16 @@
 //! | One-time codes | [`Code`], [`OneTimeCode`], [`CodePolicy`], [`CodePurpose`], [`Verdict`] |
 //! | Candidates | [`CandidateProfile`], [`PersonalDetails`], [`ProfessionalProfile`], [`ProfessionalDetails`], [`Section`], [`MAX_SOCIAL_LINKS`], [`MAX_ENTRIES_PER_SECTION`] |
 //! | Employers | [`EmployerProfile`], [`EmployerDetails`] |
-//! | Jobs | [`Job`], [`JobPosting`], [`JobState`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`] |
+//! | Jobs | [`Job`], [`JobPosting`], [`JobState`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`], [`Workplace`], [`Skills`], [`MAX_SKILLS`] |
+//! | Pay | [`Pay`], [`PayPeriod`], [`Currency`] |
 //! | Applications | [`JobApplication`], [`ApplicationForm`], [`ApplicationStatus`] |
 //! | Plans | [`Plan`], [`PlanName`], [`PlanTerms`], [`Subscription`], [`Renewal`] |
 //! | Daily allowance | [`DailyQuota`], [`next_midnight`] |
 //! | Documents | [`StoredDocument`], [`DocumentKind`], [`DocumentFormat`] |
-//! | Values | [`Text`], [`WebAddress`], [`Money`], [`Period`] |
+//! | Values | [`Text`], [`WebAddress`], [`Money`], [`Period`], [`Country`] |
 //! | States | [`Version`] |
 //! | Identities | [`UserId`], [`CandidateId`], [`ProfessionalProfileId`], [`EmployerId`], [`JobId`], [`ApplicationId`], [`PlanId`], [`SubscriptionId`], [`DocumentId`], [`NotificationId`] |
-//! | Broken rules | [`Violations`] and [`NON_FIELD`] for a whole form; [`EmailError`], [`PhoneError`], [`PasswordError`], [`TextError`], [`WebAddressError`], [`MoneyError`], [`PeriodError`], [`DocumentError`], [`NotAChoice`] for one value; [`JobError`], [`QuotaExceeded`] for a state |
+//! | Broken rules | [`Violations`] and [`NON_FIELD`] for a whole form; [`EmailError`], [`PhoneError`], [`PasswordError`], [`TextError`], [`WebAddressError`], [`MoneyError`], [`PayError`], [`PeriodError`], [`DocumentError`], [`NotAChoice`] for one value; [`JobError`], [`QuotaExceeded`] for a state |
 //! | Events | [`Event`] |
 
 mod account;
@@ -25,6 +26,8 @@ mod application;
 mod candidate;
 mod closed_set;
 mod code;
+mod country;
+mod currency;
 mod document;
 mod email;
 mod employer;
@@ -33,14 +36,17 @@ mod id;
 mod job;
 mod money;
 mod password;
+mod pay;
 mod period;
 mod phone;
 mod quota;
+mod skills;
 mod subscription;
 mod text;
 mod version;
 mod violations;
 mod web_address;
+mod workplace;
 
 pub use account::{Session, User, UserType};
 pub use application::{ApplicationForm, ApplicationStatus, JobApplication};
@@ -50,6 +56,8 @@ pub use candidate::{
 };
 pub use closed_set::NotAChoice;
 pub use code::{Code, CodePolicy, CodePurpose, OneTimeCode, Verdict};
+pub use country::Country;
+pub use currency::Currency;
 pub use document::{DocumentError, DocumentFormat, DocumentKind, StoredDocument};
 pub use email::{EmailAddress, EmailError};
 pub use employer::{EmployerDetails, EmployerProfile};
@@ -61,11 +69,14 @@ pub use id::{
 pub use job::{ExperienceLevel, Job, JobError, JobPosting, JobState, JobSubtype, JobType};
 pub use money::{Money, MoneyError};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, is_common_password};
+pub use pay::{Pay, PayError, PayPeriod};
 pub use period::{Period, PeriodError};
 pub use phone::{PhoneError, PhoneNumber};
 pub use quota::{DailyQuota, QuotaExceeded, next_midnight};
+pub use skills::{MAX_SKILLS, Skills};
 pub use subscription::{Plan, PlanName, PlanTerms, Renewal, Subscription};
 pub use text::{Text, TextError};
 pub use version::Version;
 pub use violations::{NON_FIELD, Violations};
 pub use web_address::{WebAddress, WebAddressError};
+pub use workplace::Workplace;

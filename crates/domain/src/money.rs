@@ -45,25 +45,7 @@ impl Money {
     /// Reads a plain decimal number such as `9.99`, without separators or an exponent; more zeros behind the point are
     /// accepted.
     pub fn parse(raw: &str) -> Result<Self, MoneyError> {
-        let text = raw.trim();
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if !all_digits(whole) || !all_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
-            return Err(MoneyError::Malformed);
-        }
-        let fraction = fraction.trim_end_matches('0');
-        if fraction.len() > 2 {
-            return Err(MoneyError::TooPrecise);
-        }
-        let units: i64 =
-            format!("{}{fraction:0<2}", whole.trim_start_matches('0')).parse().map_err(|_| MoneyError::TooLarge)?;
-        if negative && units > 0 {
-            return Err(MoneyError::Negative);
-        }
+        let units = decimal(raw, 2)?;
         Self::from_minor_units(units).ok_or(MoneyError::TooLarge)
     }
 
@@ -71,6 +53,30 @@ impl Money {
     pub const fn minor_units(self) -> i64 {
         self.0
     }
+}
+
+/// Reads a plain decimal number as a whole number of its last place, of `places` behind the point.
+pub(crate) fn decimal(raw: &str, places: usize) -> Result<i64, MoneyError> {
+    let text = raw.trim();
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+        return Err(MoneyError::Malformed);
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.len() > places {
+        return Err(MoneyError::TooPrecise);
+    }
+    let units: i64 =
+        format!("{}{fraction:0<places$}", whole.trim_start_matches('0')).parse().map_err(|_| MoneyError::TooLarge)?;
+    if negative && units > 0 {
+        return Err(MoneyError::Negative);
+    }
+    Ok(units)
 }
 
 impl fmt::Display for Money {
