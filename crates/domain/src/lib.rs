@@ -11,6 +11,7 @@
 //! | Employers | [`EmployerProfile`], [`EmployerDetails`] |
 //! | Jobs | [`Job`], [`JobPosting`], [`JobState`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`], [`Workplace`], [`Skills`], [`MAX_SKILLS`] |
 //! | Pay | [`Pay`], [`PayPeriod`], [`Currency`] |
+//! | Search | [`SearchText`], [`Term`], [`spelled_out`], [`MAX_SEARCH_TERMS`], [`MAX_SEARCH_WORD_CHARS`], [`MAX_SEARCH_PHRASE_WORDS`] |
 //! | Applications | [`JobApplication`], [`ApplicationForm`], [`ApplicationStatus`] |
 //! | Plans | [`Plan`], [`PlanName`], [`PlanTerms`], [`Subscription`], [`Renewal`] |
 //! | Daily allowance | [`DailyQuota`], [`next_midnight`] |
@@ -40,6 +41,7 @@ mod pay;
 mod period;
 mod phone;
 mod quota;
+mod search_text;
 mod skills;
 mod subscription;
 mod text;
@@ -73,6 +75,9 @@ pub use pay::{Pay, PayError, PayPeriod};
 pub use period::{Period, PeriodError};
 pub use phone::{PhoneError, PhoneNumber};
 pub use quota::{DailyQuota, QuotaExceeded, next_midnight};
+pub use search_text::{
+    MAX_SEARCH_PHRASE_WORDS, MAX_SEARCH_TERMS, MAX_SEARCH_WORD_CHARS, SearchText, Term, spelled_out,
+};
 pub use skills::{MAX_SKILLS, Skills};
 pub use subscription::{Plan, PlanName, PlanTerms, Renewal, Subscription};
 pub use text::{Text, TextError};
