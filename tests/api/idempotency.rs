@@ -8,7 +8,7 @@ use futures_util::future::{join, join_all};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use jobportal_application::{Clock, NewUser, PasswordHasher, SystemClock};
 use jobportal_domain::{
-    EmailAddress, ExperienceLevel, JobPosting, JobSubtype, JobType, Password, Period, PhoneNumber, PlanName,
+    EmailAddress, ExperienceLevel, JobPosting, JobStatus, JobSubtype, JobType, Password, Period, PhoneNumber, PlanName, Skills,
     Subscription, Text, UserType,
 };
 use jobportal_security::BcryptHasher;
@@ -377,6 +377,10 @@ fn populate(database: &TestDatabase) -> (Vec<String>, Vec<i64>) {
         company_name: Text::parse("ACME").unwrap(),
         location: Text::parse("Dhaka").unwrap(),
         salary_range: None,
+        pay: None,
+        workplace: None,
+        country: None,
+        skills: Skills::default(),
         deadline: now + TimeDelta::days(1),
         application_link: None,
         application_email: None,
@@ -395,7 +399,7 @@ fn populate(database: &TestDatabase) -> (Vec<String>, Vec<i64>) {
         let employer = uow.employers().create(employer, now)?;
         let mut jobs = Vec::new();
         for _ in 0..JOBS {
-            jobs.push(uow.jobs().insert(employer, &posting, now)?.id.0);
+            jobs.push(uow.jobs().insert(employer, &posting, JobStatus::Published, now)?.id.0);
         }
         Ok((emails, jobs))
     });

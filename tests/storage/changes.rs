@@ -10,7 +10,8 @@ use jobportal_application::{
     ApplicationChange, Error, JobChange, Position, SeedApplication, SeedJob, Slice, SliceRequest, Store,
 };
 use jobportal_domain::{
-    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, EmployerId, JobId, JobPosting, JobState, UserId,
+    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, EmployerId, JobId, JobPosting, JobState, JobStatus,
+    UserId,
 };
 use jobportal_tests::database::{Backend, TestDatabase};
 
@@ -52,7 +53,7 @@ fn application_ids(slice: &Slice<ApplicationChange>) -> Vec<ApplicationId> {
 }
 
 fn post_at(store: &dyn Store, employer: EmployerId, posting: &JobPosting, now: DateTime<Utc>) -> JobId {
-    store.write(|uow| Ok(uow.jobs().insert(employer, posting, now)?.id)).unwrap()
+    store.write(|uow| Ok(uow.jobs().insert(employer, posting, JobStatus::Published, now)?.id)).unwrap()
 }
 
 fn touch(store: &dyn Store, id: JobId, now: DateTime<Utc>) -> Result<(), Error> {
@@ -98,7 +99,10 @@ fn a_job_that_changes_moves_to_the_end(db: &TestDatabase) {
     let news = jobs(&*store, all.next, 10);
     assert_eq!(ids(&news), [made[0], made[1]]);
     assert_eq!((news.items[0].changed_at, news.items[1].changed_at), (after(5), after(6)));
-    assert_eq!(news.items.iter().map(|change| change.state).collect::<Vec<_>>(), [JobState::Open, JobState::Deleted]);
+    assert_eq!(
+        news.items.iter().map(|change| change.state).collect::<Vec<_>>(),
+        [JobState::Published, JobState::Deleted]
+    );
     assert_eq!(ids(&jobs(&*store, Position::default(), 10)), [made[2], made[0], made[1]]);
     assert_eq!(jobs(&*store, news.next, 10), Slice { items: vec![], next: news.next, has_more: false });
     assert_eq!(ids(&jobs(&*store, Position::before(after(6)), 10)), [made[1]]);
@@ -131,7 +135,7 @@ fn a_change_that_is_undone_is_none(db: &TestDatabase) {
     let (_, employer_id) = employer(&*store, 1);
     let kept = job(&*store, employer_id, "kept");
     let undone = store.write(|uow| {
-        uow.jobs().insert(employer_id, &posting("undone"), after(10))?;
+        uow.jobs().insert(employer_id, &posting("undone"), JobStatus::Published, after(10))?;
         Err::<(), _>(Error::NotFound("on purpose"))
     });
     assert!(undone.is_err());
@@ -256,18 +260,18 @@ fn jobs_are_closed_once_their_deadline_has_passed(db: &TestDatabase) {
     assert_eq!(ids(&news), [early, late]);
     for (change, closed_at) in news.items.iter().zip([after(20), after(21)]) {
         // Read with a clock that is behind.
-        assert_eq!((change.state, change.changed_at), (JobState::Closed, closed_at));
+        assert_eq!((change.state, change.changed_at), (JobState::Expired, closed_at));
         assert_eq!((change.job.closed_at, change.job.updated_at), (Some(closed_at), now()));
     }
     assert_eq!(
         jobs(&*store, Position::default(), 10).items.iter().find(|c| c.job.id == far).unwrap().state,
-        JobState::Open
+        JobState::Published
     );
     let request = SliceRequest::new(Position::default(), 10).unwrap();
     let at_the_end = store.read(|uow| Ok(uow.changes().jobs(request, after(1_000))?)).unwrap();
     let state = |id| at_the_end.items.iter().find(|change| change.job.id == id).unwrap().state;
     // Nobody has closed this one yet.
-    assert_eq!([state(far), state(gone)], [JobState::Closed, JobState::Deleted]);
+    assert_eq!([state(far), state(gone)], [JobState::Expired, JobState::Deleted]);
 }
 
 fn a_job_with_a_later_deadline_is_open_again(db: &TestDatabase) {
@@ -286,9 +290,9 @@ fn a_job_with_a_later_deadline_is_open_again(db: &TestDatabase) {
     };
     assert_eq!(close(10), 1);
     revise(after(10), after(11));
-    assert_eq!((jobs(&*store, Position::default(), 10).items[0].state, close(12)), (JobState::Closed, 0));
+    assert_eq!((jobs(&*store, Position::default(), 10).items[0].state, close(12)), (JobState::Expired, 0));
     revise(after(100), after(13));
-    assert_eq!(jobs(&*store, Position::default(), 10).items[0].state, JobState::Open);
+    assert_eq!(jobs(&*store, Position::default(), 10).items[0].state, JobState::Published);
     assert_eq!((close(99), close(100), close(101)), (0, 1, 0));
 }
 
@@ -310,7 +314,7 @@ fn a_job_that_is_held_is_closed_later(db: &TestDatabase) {
         })
         .unwrap();
     let state = |id| store.read(|uow| Ok(uow.jobs().find(id)?)).unwrap().unwrap().job.state(now());
-    assert_eq!([state(held), state(free)], [JobState::Open, JobState::Closed]);
+    assert_eq!([state(held), state(free)], [JobState::Published, JobState::Expired]);
     assert_eq!((close(), close()), (1, 0));
 }
 
@@ -368,7 +372,7 @@ fn a_later_change_is_committed_later(db: &TestDatabase) {
         move || {
             store
                 .write(|uow| {
-                    let id = uow.jobs().insert(employer_id, &posting("slow"), after(10))?.id;
+                    let id = uow.jobs().insert(employer_id, &posting("slow"), JobStatus::Published, after(10))?.id;
                     stamped.send(()).unwrap();
                     told.recv().unwrap();
                     Ok(id)

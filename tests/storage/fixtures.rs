@@ -6,9 +6,9 @@ use std::thread;
 use chrono::{DateTime, TimeDelta, Utc};
 use jobportal_application::{NewApplication, NewDocument, NewUser, PageRequest, Store};
 use jobportal_domain::{
-    ApplicationForm, ApplicationId, CandidateId, DocumentFormat, DocumentKind, EmailAddress, EmployerId,
-    ExperienceLevel, JobId, JobPosting, JobSubtype, JobType, Money, PasswordHash, PhoneNumber, Text, UserId, UserType,
-    WebAddress,
+    ApplicationForm, ApplicationId, CandidateId, Country, Currency, DocumentFormat, DocumentKind, EmailAddress,
+    EmployerId, ExperienceLevel, JobId, JobPosting, JobStatus, JobSubtype, JobType, Money, PasswordHash, Pay,
+    PayPeriod, PhoneNumber, Skills, Text, UserId, UserType, WebAddress, Workplace,
 };
 
 /// A time with microseconds.
@@ -72,6 +72,10 @@ pub(crate) fn posting(title: &str) -> JobPosting {
         company_name: text("ACME"),
         location: text("Dhaka"),
         salary_range: Some(text("50k-60k")),
+        pay: Pay::new(Some(5_000_000), Some(6_000_000), Currency::parse("USD").unwrap(), PayPeriod::Year).ok(),
+        workplace: Some(Workplace::Hybrid),
+        country: Country::parse("BD").ok(),
+        skills: Skills::new(["Rust", "SQL"].map(text)).unwrap(),
         deadline: after(86_400),
         application_link: WebAddress::parse("https://example.com/apply").ok(),
         application_email: Some(email("jobs@example.com")),
@@ -79,7 +83,7 @@ pub(crate) fn posting(title: &str) -> JobPosting {
 }
 
 pub(crate) fn job(store: &dyn Store, employer: EmployerId, title: &str) -> JobId {
-    store.write(|uow| Ok(uow.jobs().insert(employer, &posting(title), now())?.id)).unwrap()
+    store.write(|uow| Ok(uow.jobs().insert(employer, &posting(title), JobStatus::Published, now())?.id)).unwrap()
 }
 
 pub(crate) fn new_application(job_id: JobId, candidate_id: CandidateId) -> NewApplication {

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jobportal_application::{Actor, Error, JobFilter, Jobs, Precondition, Store, SystemClock};
+use jobportal_application::{Actor, Error, JobFilter, Jobs, Precondition, SearchRequest, Store, SystemClock};
 use jobportal_domain::{
-    DocumentKind, EmployerDetails, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType, UserType,
-    Version,
+    DocumentKind, EmployerDetails, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobStatus, JobSubtype, JobType,
+    Skills, UserType, Version,
 };
 use jobportal_tests::database::TestDatabase;
 
@@ -26,14 +26,20 @@ fn a_job_comes_back_as_it_was_stored(db: &TestDatabase) {
     let (owner, employer_id) = employer(&*store, 1);
     let mut sparse = posting("Sparse");
     sparse.salary_range = None;
+    sparse.pay = None;
+    sparse.workplace = None;
+    sparse.country = None;
+    sparse.skills = Skills::default();
     sparse.application_link = None;
     sparse.application_email = None;
     for posting in [posting("Full"), sparse] {
-        let job = store.write(|uow| Ok(uow.jobs().insert(employer_id, &posting, now())?)).unwrap();
+        let job =
+            store.write(|uow| Ok(uow.jobs().insert(employer_id, &posting, JobStatus::Published, now())?)).unwrap();
         let expected = Job {
             id: job.id,
             employer_id,
             posting,
+            status: JobStatus::Published,
             posted_at: now(),
             updated_at: now(),
             deleted_at: None,
@@ -131,8 +137,9 @@ fn details_show_the_employer_and_count_the_applications(db: &TestDatabase) {
             assert_eq!(busy_details.job, uow.jobs().find(busy)?.unwrap().job);
             let quiet_details = uow.jobs().details(quiet)?.unwrap();
             assert_eq!((&quiet_details.employer, quiet_details.total_applications), (&profile, 0));
-            let found = uow.jobs().search(&JobFilter::default(), now(), page(1, 10))?;
-            assert_eq!(found.items, [quiet_details, busy_details]);
+            let found = uow.search().find(&request(&JobFilter::default(), 1, 10), now())?;
+            let found: Vec<_> = found.jobs.into_iter().map(|found| found.details).collect();
+            assert_eq!(found, [quiet_details, busy_details]);
             Ok(())
         })
         .unwrap();
@@ -140,7 +147,7 @@ fn details_show_the_employer_and_count_the_applications(db: &TestDatabase) {
 
 /// Posts a job that began `age` seconds ago.
 fn post(store: &dyn Store, employer: EmployerId, posting: &JobPosting, age: i64) -> JobId {
-    store.write(|uow| Ok(uow.jobs().insert(employer, posting, after(-age))?.id)).unwrap()
+    store.write(|uow| Ok(uow.jobs().insert(employer, posting, JobStatus::Published, after(-age))?.id)).unwrap()
 }
 
 fn an_owner_sees_own_jobs_newest_first(db: &TestDatabase) {
@@ -157,10 +164,14 @@ fn an_owner_sees_own_jobs_newest_first(db: &TestDatabase) {
     assert_eq!(list(3, 2), (Vec::new(), 4));
 }
 
+fn request(filter: &JobFilter, number: u32, size: u32) -> SearchRequest {
+    SearchRequest::page(filter.clone(), page(number, size))
+}
+
 fn search_at(store: &dyn Store, filter: &JobFilter, now: DateTime<Utc>) -> Vec<JobId> {
-    let found = store.read(|uow| Ok(uow.jobs().search(filter, now, page(1, 100))?)).unwrap();
-    assert_eq!(found.total, found.items.len() as u64);
-    found.items.into_iter().map(|details| details.job.id).collect()
+    let found = store.read(|uow| Ok(uow.search().find(&request(filter, 1, 100), now)?)).unwrap();
+    assert_eq!(found.total, found.jobs.len() as u64);
+    found.jobs.into_iter().map(|found| found.details.job.id).collect()
 }
 
 fn search(store: &dyn Store, filter: &JobFilter) -> Vec<JobId> {
@@ -180,8 +191,8 @@ fn a_search_finds_open_jobs_newest_first(db: &TestDatabase) {
     assert_eq!(search_at(&*store, &all, deadline), []);
 
     for (number, expected) in [(1, &newest_first[..2]), (2, &newest_first[2..4]), (3, &newest_first[4..]), (4, &[])] {
-        let found = store.read(|uow| Ok(uow.jobs().search(&all, now(), page(number, 2))?)).unwrap();
-        assert_eq!(found.items.iter().map(|details| details.job.id).collect::<Vec<_>>(), expected);
+        let found = store.read(|uow| Ok(uow.search().find(&request(&all, number, 2), now())?)).unwrap();
+        assert_eq!(found.jobs.iter().map(|found| found.details.job.id).collect::<Vec<_>>(), expected);
         assert_eq!(found.total, 5);
     }
 }
@@ -207,12 +218,12 @@ fn a_search_narrows_by_every_condition(db: &TestDatabase) {
         post(&*store, employer_id, &other, 0);
     }
     let filter = JobFilter {
-        id: None,
         title: Some("ENGINE".to_owned()),
         location: Some("togram".to_owned()),
-        job_type: Some(JobType::Government),
-        job_subtype: Some(JobSubtype::PartTime),
-        experience_level: Some(ExperienceLevel::Senior),
+        job_types: vec![JobType::Government],
+        job_subtypes: vec![JobSubtype::PartTime],
+        experience_levels: vec![ExperienceLevel::Senior],
+        ..JobFilter::default()
     };
     assert_eq!(search(&*store, &filter), [id]);
     assert_eq!(search(&*store, &JobFilter { id: Some(id), ..filter.clone() }), [id]);
@@ -220,9 +231,9 @@ fn a_search_narrows_by_every_condition(db: &TestDatabase) {
     let one_less = [
         JobFilter { title: None, ..filter.clone() },
         JobFilter { location: None, ..filter.clone() },
-        JobFilter { job_type: None, ..filter.clone() },
-        JobFilter { job_subtype: None, ..filter.clone() },
-        JobFilter { experience_level: None, ..filter },
+        JobFilter { job_types: Vec::new(), ..filter.clone() },
+        JobFilter { job_subtypes: Vec::new(), ..filter.clone() },
+        JobFilter { experience_levels: Vec::new(), ..filter },
     ];
     for filter in one_less {
         assert_eq!(search(&*store, &filter).len(), 2, "{filter:?}");

@@ -2,7 +2,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use jobportal_application::{Position, SliceRequest, Store};
-use jobportal_domain::{JobState, UserType};
+use jobportal_domain::{JobState, JobStatus, UserType};
 use jobportal_persistence::{MigrateError, MigrationState, Migrator};
 use jobportal_tests::database::{Backend, TestDatabase};
 
@@ -123,7 +123,11 @@ fn what_was_there_before_changes_were_told_is_told_too(db: &TestDatabase) {
     let ((owner, own), (_, other), (_, candidate_id)) =
         (employer(&*store, 1), employer(&*store, 2), candidate(&*store, 3));
     let jobs: Vec<_> = (-3..0)
-        .map(|age| store.write(|uow| Ok(uow.jobs().insert(own, &posting("Old"), after(age))?.id)).unwrap())
+        .map(|age| {
+            store
+                .write(|uow| Ok(uow.jobs().insert(own, &posting("Old"), JobStatus::Published, after(age))?.id))
+                .unwrap()
+        })
         .collect();
     let foreign = job(&*store, other, "Foreign");
     let application = apply(&*store, jobs[1], candidate_id);
@@ -141,7 +145,7 @@ fn what_was_there_before_changes_were_told_is_told_too(db: &TestDatabase) {
     let changes = store.read(|uow| Ok(uow.changes().jobs(request, now())?)).unwrap();
     let told: Vec<_> = changes.items.iter().map(|change| (change.job.id, change.changed_at)).collect();
     assert_eq!(told, [(jobs[0], after(-3)), (jobs[1], after(-2)), (jobs[2], after(-1)), (foreign, now())]);
-    assert!(changes.items.iter().all(|change| change.state == JobState::Open));
+    assert!(changes.items.iter().all(|change| change.state == JobState::Published));
     let received = store.read(|uow| Ok(uow.changes().applications(owner, request)?)).unwrap();
     let told: Vec<_> = received.items.iter().map(|change| (change.application.id, change.changed_at)).collect();
     assert_eq!(told, [(application, now())]);
@@ -152,7 +156,8 @@ fn what_was_there_before_changes_were_told_is_told_too(db: &TestDatabase) {
         clocks,
         [format!("applications/{own} {micros}"), format!("applications/{other} {micros}"), format!("jobs {micros}")]
     );
-    let next = store.write(|uow| Ok(uow.jobs().insert(own, &posting("New"), after(-9))?.id)).unwrap();
+    let next =
+        store.write(|uow| Ok(uow.jobs().insert(own, &posting("New"), JobStatus::Published, after(-9))?.id)).unwrap();
     let request = SliceRequest::new(changes.next, 10).unwrap();
     let news = store.read(|uow| Ok(uow.changes().jobs(request, now())?)).unwrap();
     assert_eq!(news.items.iter().map(|change| change.job.id).collect::<Vec<_>>(), [next]);

@@ -1,4 +1,6 @@
-use jobportal_application::{JobFilter, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser, Store};
+use jobportal_application::{
+    JobFilter, SearchRequest, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser, Store,
+};
 use jobportal_domain::{
     ApplicationForm, ApplicationStatus, CandidateId, EmployerDetails, JobId, PersonalDetails, ProfessionalDetails,
     Section, UserType, WebAddress,
@@ -81,7 +83,8 @@ fn many_rows_come_back_in_the_order_they_were_given(db: &TestDatabase) {
                 assert_eq!(details.section(Section::Skills), [text(&format!("b{user}")), text("a")]);
             }
             let filter = JobFilter { title: Some("job 2499".to_owned()), ..JobFilter::default() };
-            assert_eq!(uow.jobs().search(&filter, now(), page(1, 10))?.items[0].job.id, jobs[2_499]);
+            let found = uow.search().find(&SearchRequest::page(filter, page(1, 10)), now())?;
+            assert_eq!(found.jobs[0].details.job.id, jobs[2_499]);
             assert_eq!(uow.bulk().count_users_with_suffix("@example.com")?, 5_001);
             assert_eq!(uow.bulk().count_users_with_suffix("@example.org")?, 0);
             assert_eq!(uow.bulk().count_users_with_suffix("%")?, 0);

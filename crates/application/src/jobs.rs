@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
-    EmployerId, EmployerProfile, ExperienceLevel, Job, JobError, JobId, JobPosting, JobSubtype, JobType, Text, UserId,
-    UserType, Violations,
+    EmployerId, EmployerProfile, Job, JobError, JobId, JobPosting, JobStatus, Text, UserId, UserType, Violations,
 };
 
 use crate::actor::require_own;
@@ -35,23 +34,6 @@ pub struct JobDetails {
     pub total_applications: u64,
 }
 
-/// Which jobs are looked for. All conditions must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    /// This one job.
-    pub id: Option<JobId>,
-    /// The title contains this, in any letter case.
-    pub title: Option<String>,
-    /// The location contains this, in any letter case.
-    pub location: Option<String>,
-    /// Who the employer is.
-    pub job_type: Option<JobType>,
-    /// The terms of the work.
-    pub job_subtype: Option<JobSubtype>,
-    /// How much experience is asked for.
-    pub experience_level: Option<ExperienceLevel>,
-}
-
 /// Jobs.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait JobRepository {
@@ -60,6 +42,7 @@ pub trait JobRepository {
         &mut self,
         employer: EmployerId,
         posting: &JobPosting,
+        status: JobStatus,
         now: DateTime<Utc>,
     ) -> Result<Job, RepositoryError>;
     /// Finds a job, deleted or not.
@@ -70,16 +53,9 @@ pub trait JobRepository {
     fn update(&mut self, job: &Job) -> Result<(), RepositoryError>;
     /// Finds a job that is not deleted, with its employer and the number of applications, in one query.
     fn details(&mut self, id: JobId) -> Result<Option<JobDetails>, RepositoryError>;
-    /// Jobs that are open at `now` (not deleted, before their deadline) and fit the filter, newest first.
-    fn search(
-        &mut self,
-        filter: &JobFilter,
-        now: DateTime<Utc>,
-        page: PageRequest,
-    ) -> Result<Page<JobDetails>, RepositoryError>;
     /// Jobs of the employer with account `owner` that are not deleted, newest first.
     fn list_by_owner(&mut self, owner: UserId, page: PageRequest) -> Result<Page<Job>, RepositoryError>;
-    /// Closes jobs whose deadline has passed at `now`, at most `limit`, but none that another transaction holds; returns how many.
+    /// Closes published and paused jobs whose deadline has passed at `now`, at most `limit`, but none that another transaction holds; returns how many.
     fn close_due(&mut self, now: DateTime<Utc>, limit: u32) -> Result<usize, RepositoryError>;
 }
 
@@ -111,7 +87,7 @@ impl Jobs {
             let profile = uow.employers().find_by_user(actor.user_id)?.ok_or(NO_PROFILE)?;
             require_own(employer, profile.id)?;
             let posting = posting(profile.details.company_name)?;
-            Ok(uow.jobs().insert(profile.id, &posting, now)?)
+            Ok(uow.jobs().insert(profile.id, &posting, JobStatus::Published, now)?)
         })
     }
 
@@ -160,9 +136,9 @@ impl Jobs {
         })
     }
 
-    /// A job that is not deleted, for anyone who is signed in.
-    pub fn details(&self, id: JobId) -> Result<JobDetails> {
-        self.store.read_one(|uow| uow.jobs().details(id)?.ok_or(NO_JOB))
+    /// A job that is not deleted, for anyone who is signed in; a draft is only for its employer.
+    pub fn details(&self, actor: &Actor, id: JobId) -> Result<JobDetails> {
+        self.store.read_one(|uow| visible(uow, actor, id))
     }
 
     /// The caller's jobs that are not deleted, newest first.
@@ -171,20 +147,17 @@ impl Jobs {
         self.store.read(|uow| uow.jobs().list_by_owner(actor.user_id, page)?.or_invalid())
     }
 
-    /// Open jobs that fit the filter, newest first.
-    pub fn search(&self, filter: &JobFilter, page: PageRequest) -> Result<Page<JobDetails>> {
-        let now = self.clock.now();
-        self.store.read(|uow| {
-            let page = uow.jobs().search(filter, now, page)?;
-            if page.total == 0 { Ok(page) } else { page.or_invalid() }
-        })
-    }
-
     /// Closes jobs whose deadline has passed, a batch; returns how many. Call again until it returns 0.
     pub fn close_due(&self) -> Result<usize> {
         let now = self.clock.now();
         self.store.write(|uow| Ok(uow.jobs().close_due(now, CLOSING_BATCH)?))
     }
+}
+
+/// Finds a job that the caller may read.
+pub(crate) fn visible(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) -> Result<JobDetails> {
+    let may_read = |found: &JobDetails| found.job.status != JobStatus::Draft || found.employer.user_id == actor.user_id;
+    uow.jobs().details(id)?.filter(may_read).ok_or(NO_JOB)
 }
 
 /// Finds and holds a job of the caller; one of another employer is not the caller's to know of.
@@ -201,7 +174,7 @@ pub(crate) fn require_owner(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) 
 #[cfg(test)]
 mod tests {
     use jobportal_domain::Version;
-    use mockall::predicate::{always, eq};
+    use mockall::predicate::eq;
 
     use super::*;
     use crate::Access;
@@ -237,7 +210,11 @@ mod tests {
     #[test]
     fn a_job_is_posted_for_the_profile_of_the_caller_and_may_carry_its_company() {
         let mut uow = with_profile();
-        uow.jobs.expect_insert().once().with(eq(EMPLOYER), eq(posting()), eq(now())).returning(|_, _, _| Ok(job()));
+        uow.jobs
+            .expect_insert()
+            .once()
+            .with(eq(EMPLOYER), eq(posting()), eq(JobStatus::Published), eq(now()))
+            .returning(|_, _, _, _| Ok(job()));
         let (jobs, _) = wire(uow);
         let of_profile = |company: Option<_>| {
             Ok(JobPosting { company_name: company.expect("the company of the profile"), ..posting() })
@@ -340,14 +317,21 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_is_not_there_is_not_found() {
-        let details = JobDetails { job: job(), employer: employer_profile(), total_applications: 2 };
-        let (mut uow, found) = (MockUnitOfWork::default(), details.clone());
-        uow.jobs.expect_details().with(eq(job().id)).returning(move |_| Ok(Some(found.clone())));
-        uow.jobs.expect_details().returning(|_| Ok(None));
-        let (jobs, _) = wire(uow);
-        assert_eq!(jobs.details(job().id).unwrap(), details);
-        assert!(matches!(jobs.details(JobId(404)), Err(Error::NotFound(_))));
+    fn a_job_that_is_not_there_is_not_found_nor_is_the_draft_of_another() {
+        let read = |actor: &Actor, id, status| {
+            let details =
+                JobDetails { job: Job { status, ..job() }, employer: employer_profile(), total_applications: 2 };
+            let mut uow = MockUnitOfWork::default();
+            uow.jobs.expect_details().with(eq(job().id)).returning(move |_| Ok(Some(details.clone())));
+            uow.jobs.expect_details().returning(|_| Ok(None));
+            wire(uow).0.details(actor, id).map(|details| details.total_applications)
+        };
+        let id = job().id;
+        assert_eq!(read(&candidate(), id, JobStatus::Published).unwrap(), 2);
+        assert!(matches!(read(&candidate(), JobId(404), JobStatus::Published), Err(Error::NotFound(_))));
+        assert_eq!(read(&employer(), id, JobStatus::Draft).unwrap(), 2);
+        assert!(matches!(read(&candidate(), id, JobStatus::Draft), Err(Error::NotFound(_))));
+        assert!(matches!(read(&other_employer(), id, JobStatus::Draft), Err(Error::NotFound(_))));
     }
 
     #[test]
@@ -362,36 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn a_search_looks_for_jobs_that_are_open_now() {
-        let filter = JobFilter { title: Some("engineer".to_owned()), ..JobFilter::default() };
-        let mut uow = MockUnitOfWork::default();
-        uow.jobs
-            .expect_search()
-            .once()
-            .with(eq(filter.clone()), eq(now()), eq(page()))
-            .returning(|_, _, page| Ok(Page::new(Vec::new(), 0, page)));
-        assert_eq!(wire(uow).0.search(&filter, page()).unwrap().total, 0);
-    }
-
-    #[test]
     fn jobs_are_closed_by_the_time_that_it_is() {
         let mut uow = MockUnitOfWork::default();
         uow.jobs.expect_close_due().once().with(eq(now()), eq(CLOSING_BATCH)).returning(|_, _| Ok(3));
         let (jobs, store) = wire(uow);
         assert_eq!(jobs.close_due().unwrap(), 3);
         assert_eq!(store.transactions(), [(Access::Write, true)]);
-    }
-
-    #[test]
-    fn a_search_without_a_hit_is_empty_on_any_page_and_one_with_hits_ends_at_the_last() {
-        let second = PageRequest::new(2, 10).unwrap();
-        let search = |total| {
-            let mut uow = MockUnitOfWork::default();
-            let found = move |_: &JobFilter, _, page| Ok(Page::new(Vec::new(), total, page));
-            uow.jobs.expect_search().with(always(), always(), eq(second)).returning(found);
-            wire(uow).0.search(&JobFilter::default(), second)
-        };
-        assert!(search(0).unwrap().items.is_empty());
-        assert!(matches!(search(1), Err(Error::NotFound("Invalid page."))));
     }
 }

@@ -7,7 +7,8 @@
 //! | Accounts | [`Accounts`], [`AccountSettings`] | [`Register`], [`Registered`], [`SignIn`], [`SignedIn`], [`TokenPair`], [`ChangePassword`], [`ResetPassword`], [`AccountSummary`], [`AccountDetails`], [`Contact`], [`Directory`] | [`UserRepository`] with [`NewUser`], [`CodeRepository`], [`SessionRepository`], [`SessionDenylist`] |
 //! | Candidates | [`Candidates`] | [`CandidateAccount`], [`RevisePersonal`], [`ReviseProfessional`], [`Saved`] | [`CandidateRepository`] |
 //! | Employers | [`Employers`] | [`ReviseEmployer`], [`Saved`] | [`EmployerRepository`] |
-//! | Jobs | [`Jobs`] | [`JobFilter`], [`JobDetails`] | [`JobRepository`] with [`OwnedJob`] |
+//! | Jobs | [`Jobs`] | [`JobDetails`] | [`JobRepository`] with [`OwnedJob`] |
+//! | Search | [`Search`] | [`SearchRequest`], [`JobFilter`], [`PayFilter`], [`JobOrder`], [`SearchStart`], [`SearchPosition`], [`FoundJobs`], [`FoundJob`], [`Facet`], [`FacetCounts`], [`FacetCount`], [`Suggestion`], [`SuggestionKind`] | [`JobSearch`] |
 //! | Applications | [`Applications`] | [`ApplyForJob`], [`Submission`], [`ApplicationDetails`], [`JobApplications`], [`ReceivedApplication`], [`JobWithEmployer`] | [`ApplicationRepository`] with [`NewApplication`], [`OwnedApplication`], [`ApplicationParties`] |
 //! | Changes | [`Changes`] | [`JobChange`], [`ApplicationChange`] | [`ChangeRepository`] |
 //! | Plans | [`Subscriptions`] | [`PlanUsage`] | [`PlanRepository`], [`SubscriptionRepository`], [`UsageRepository`] |
@@ -43,6 +44,7 @@ mod notifications;
 mod page;
 mod precondition;
 mod schedule;
+mod search;
 mod security;
 mod seeding;
 mod store;
@@ -64,7 +66,7 @@ pub use documents::{DocumentChange, DocumentRepository, Documents, FileError, Fi
 pub use employers::{EmployerRepository, Employers, ReviseEmployer};
 pub use error::{BoxError, Constraint, Error, RepositoryError, Result};
 pub use idempotency::{Once, Receipt, ReceiptRepository, RequestKey, StoredReceipt};
-pub use jobs::{JobDetails, JobFilter, JobRepository, Jobs, OwnedJob};
+pub use jobs::{JobDetails, JobRepository, Jobs, OwnedJob};
 pub use limits::{Allowance, RateDecision, RateLimiter, RatePolicy, SessionDenylist};
 pub use notifications::{
     Deliveries, DeliveryPolicy, DeliveryStatus, FailedDelivery, Mail, MailError, Mailer, NewNotification, Notification,
@@ -73,6 +75,10 @@ pub use notifications::{
 pub use page::{Page, PageRequest, Position, Slice, SliceRequest};
 pub use precondition::Precondition;
 pub use schedule::{Schedule, ScheduleRepository};
+pub use search::{
+    Facet, FacetCount, FacetCounts, FoundJob, FoundJobs, JobFilter, JobOrder, JobSearch, PayFilter, Search,
+    SearchPosition, SearchRequest, SearchStart, Suggestion, SuggestionKind,
+};
 pub use security::{AccessClaims, AccessTokens, PasswordHasher, RandomSource, Vault};
 pub use seeding::{BulkRepository, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser};
 pub use store::{Access, Store, UnitOfWork, Work};

@@ -4,13 +4,13 @@
 //! use std::sync::Arc;
 //!
 //! use jobportal_application::mocks::{MockStore, MockUnitOfWork};
-//! use jobportal_application::{Jobs, SystemClock};
+//! use jobportal_application::{Jobs, SystemClock, samples};
 //! use jobportal_domain::JobId;
 //!
 //! let mut uow = MockUnitOfWork::default();
 //! uow.jobs.expect_details().returning(|_| Ok(None));
 //! let jobs = Jobs::new(Arc::new(MockStore::new(uow)), Arc::new(SystemClock));
-//! assert!(jobs.details(JobId(1)).is_err());
+//! assert!(jobs.details(&samples::candidate(), JobId(1)).is_err());
 //! ```
 
 use std::sync::Mutex;
@@ -30,14 +30,15 @@ pub use crate::jobs::MockJobRepository;
 pub use crate::limits::{MockRateLimiter, MockSessionDenylist};
 pub use crate::notifications::{MockMailer, MockOutboxRepository};
 pub use crate::schedule::MockScheduleRepository;
+pub use crate::search::MockJobSearch;
 pub use crate::security::{MockAccessTokens, MockPasswordHasher, MockRandomSource, MockVault};
 pub use crate::seeding::MockBulkRepository;
 pub use crate::subscriptions::{MockPlanRepository, MockSubscriptionRepository, MockUsageRepository};
 use crate::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository,
-    DocumentRepository, EmployerRepository, JobRepository, OutboxRepository, PlanRepository, ReceiptRepository,
-    RepositoryError, Result, ScheduleRepository, SessionRepository, Store, SubscriptionRepository, UnitOfWork,
-    UsageRepository, UserRepository, Work,
+    DocumentRepository, EmployerRepository, JobRepository, JobSearch, OutboxRepository, PlanRepository,
+    ReceiptRepository, RepositoryError, Result, ScheduleRepository, SessionRepository, Store, SubscriptionRepository,
+    UnitOfWork, UsageRepository, UserRepository, Work,
 };
 
 macro_rules! mock_unit_of_work {
@@ -63,6 +64,7 @@ mock_unit_of_work! {
     employers: MockEmployerRepository as EmployerRepository,
     documents: MockDocumentRepository as DocumentRepository,
     jobs: MockJobRepository as JobRepository,
+    search: MockJobSearch as JobSearch,
     applications: MockApplicationRepository as ApplicationRepository,
     changes: MockChangeRepository as ChangeRepository,
     plans: MockPlanRepository as PlanRepository,

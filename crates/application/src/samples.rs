@@ -27,13 +27,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, EmailAddress, EmployerDetails,
-    EmployerId, EmployerProfile, ExperienceLevel, Job, JobApplication, JobId, JobPosting, JobSubtype, JobType, Money,
-    PasswordHash, Period, PersonalDetails, PhoneNumber, Plan, PlanId, PlanName, PlanTerms, Text, User, UserId,
-    UserType, Version,
+    EmployerId, EmployerProfile, ExperienceLevel, Job, JobApplication, JobId, JobPosting, JobStatus, JobSubtype,
+    JobType, Money, PasswordHash, Period, PersonalDetails, PhoneNumber, Plan, PlanId, PlanName, PlanTerms, Skills,
+    Text, User, UserId, UserType, Version,
 };
 
 use crate::mocks::MockClock;
-use crate::{Actor, Clock, Page, PageRequest};
+use crate::{Actor, Clock, FoundJob, FoundJobs, JobDetails, Page, PageRequest, SearchPosition};
 
 /// The account of the candidate.
 pub const CANDIDATE_USER: UserId = UserId(1);
@@ -154,6 +154,10 @@ pub fn posting() -> JobPosting {
         company_name: text("ACME"),
         location: text("Dhaka"),
         salary_range: None,
+        pay: None,
+        workplace: None,
+        country: None,
+        skills: Skills::default(),
         deadline: now() + TimeDelta::days(1),
         application_link: None,
         application_email: None,
@@ -166,11 +170,31 @@ pub fn job() -> Job {
         id: JobId(5),
         employer_id: EMPLOYER,
         posting: posting(),
+        status: JobStatus::Published,
         posted_at: now() - TimeDelta::days(1),
         updated_at: now() - TimeDelta::days(1),
         deleted_at: None,
         version: Version::FIRST,
         closed_at: None,
+    }
+}
+
+/// The job, as its readers see it.
+pub fn job_details() -> JobDetails {
+    JobDetails { job: job(), employer: employer_profile(), total_applications: 1 }
+}
+
+/// What a search finds that finds these jobs.
+pub fn found_jobs(jobs: Vec<JobDetails>) -> FoundJobs {
+    let found = |details: JobDetails| {
+        let position = SearchPosition { key: details.job.posted_at.timestamp_micros(), id: details.job.id.0 };
+        FoundJob { details, position, highlight: None }
+    };
+    FoundJobs {
+        total: jobs.len() as u64,
+        total_is_exact: true,
+        jobs: jobs.into_iter().map(found).collect(),
+        ..FoundJobs::default()
     }
 }
 

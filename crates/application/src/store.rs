@@ -1,7 +1,7 @@
 use crate::{
     ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository, DocumentRepository,
-    EmployerRepository, JobRepository, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError, Result,
-    ScheduleRepository, SessionRepository, SubscriptionRepository, UsageRepository, UserRepository,
+    EmployerRepository, JobRepository, JobSearch, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError,
+    Result, ScheduleRepository, SessionRepository, SubscriptionRepository, UsageRepository, UserRepository,
 };
 
 /// The repositories of one transaction. A new one adds a line here, in the mocks and in the adapter's session.
@@ -20,6 +20,8 @@ pub trait UnitOfWork {
     fn documents(&mut self) -> &mut dyn DocumentRepository;
     /// Jobs.
     fn jobs(&mut self) -> &mut dyn JobRepository;
+    /// Finding jobs.
+    fn search(&mut self) -> &mut dyn JobSearch;
     /// Applications.
     fn applications(&mut self) -> &mut dyn ApplicationRepository;
     /// What changed.

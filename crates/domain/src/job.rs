@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use crate::closed_set::closed_set;
-use crate::{EmailAddress, EmployerId, JobId, Text, Version, WebAddress};
+use crate::{Country, EmailAddress, EmployerId, JobId, Pay, Skills, Text, Version, WebAddress, Workplace};
 
 closed_set! {
     /// Who the employer is.
@@ -49,13 +49,35 @@ closed_set! {
 }
 
 closed_set! {
-    /// Whether a job takes applications.
+    /// How far the employer has brought a job. What time and deletion make of it is its [`JobState`].
+    JobStatus {
+        /// Being written; only its employer sees it.
+        Draft = "draft",
+        /// For everyone, until its deadline.
+        Published = "published",
+        /// Taken out of search for a while; it takes no applications meanwhile.
+        Paused = "paused",
+        /// Over: someone was found.
+        Filled = "filled",
+        /// Over: nobody is looked for any more.
+        Withdrawn = "withdrawn",
+    }
+}
+
+closed_set! {
+    /// What a job is at a given time.
     JobState {
-        /// It does.
-        Open = "open",
-        /// No more: its deadline has passed.
+        /// Being written.
+        Draft = "draft",
+        /// It takes applications.
+        Published = "published",
+        /// It takes none for a while.
+        Paused = "paused",
+        /// Over, by its employer's word.
         Closed = "closed",
-        /// No more: the employer took it down.
+        /// It was published, and its deadline has passed.
+        Expired = "expired",
+        /// Its employer took it down.
         Deleted = "deleted",
     }
 }
@@ -79,6 +101,14 @@ pub struct JobPosting {
     pub location: Text<200>,
     /// The pay, in the employer's words.
     pub salary_range: Option<Text<100>>,
+    /// The pay, in figures that can be compared.
+    pub pay: Option<Pay>,
+    /// Whether the work is done at a place of the employer.
+    pub workplace: Option<Workplace>,
+    /// The country of the work.
+    pub country: Option<Country>,
+    /// What one should know.
+    pub skills: Skills,
     /// Applications are taken before this time.
     pub deadline: DateTime<Utc>,
     /// Where else one may apply.
@@ -94,12 +124,15 @@ pub enum JobError {
     /// The deadline has passed.
     #[error("The deadline for applications has passed.")]
     DeadlinePassed,
+    /// It is a draft, paused or closed.
+    #[error("The job does not take applications.")]
+    NotPublished,
     /// The employer took the job down.
     #[error("Job is already deleted.")]
     Deleted,
 }
 
-/// A job. It is open from its posting until its deadline, unless it is taken down.
+/// A job. It takes applications while it is published, before its deadline, and until it is taken down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Its identity.
@@ -108,6 +141,8 @@ pub struct Job {
     pub employer_id: EmployerId,
     /// What it says.
     pub posting: JobPosting,
+    /// How far its employer has brought it.
+    pub status: JobStatus,
     /// When it was posted.
     pub posted_at: DateTime<Utc>,
     /// When it was last changed.
@@ -127,24 +162,26 @@ impl Job {
         self.deleted_at.is_some()
     }
 
-    /// Its state at `now`. What was recorded holds even where the clock that says `now` is behind the one that closed the job.
+    /// Its state at `now`. That its deadline has passed, once recorded, holds even where the clock that says `now` is behind.
     pub fn state(&self, now: DateTime<Utc>) -> JobState {
-        if self.is_deleted() {
-            JobState::Deleted
-        } else if self.closed_at.is_some() || now >= self.posting.deadline {
-            JobState::Closed
-        } else {
-            JobState::Open
+        match self.status {
+            _ if self.is_deleted() => JobState::Deleted,
+            JobStatus::Draft => JobState::Draft,
+            JobStatus::Filled | JobStatus::Withdrawn => JobState::Closed,
+            _ if self.closed_at.is_some() || now >= self.posting.deadline => JobState::Expired,
+            JobStatus::Paused => JobState::Paused,
+            JobStatus::Published => JobState::Published,
         }
     }
 
-    /// Whether someone may apply at `now`: [`JobError::Deleted`] once it was taken down, else
-    /// [`JobError::DeadlinePassed`] from the deadline on.
+    /// Whether someone may apply at `now`: [`JobError::Deleted`] once it was taken down, [`JobError::DeadlinePassed`] from the
+    /// deadline on, else [`JobError::NotPublished`] unless it is published.
     pub fn check_open(&self, now: DateTime<Utc>) -> Result<(), JobError> {
         match self.state(now) {
-            JobState::Open => Ok(()),
-            JobState::Closed => Err(JobError::DeadlinePassed),
+            JobState::Published => Ok(()),
+            JobState::Expired => Err(JobError::DeadlinePassed),
             JobState::Deleted => Err(JobError::Deleted),
+            JobState::Draft | JobState::Paused | JobState::Closed => Err(JobError::NotPublished),
         }
     }
 
@@ -196,6 +233,10 @@ mod tests {
             company_name: Text::parse("ACME").unwrap(),
             location: Text::parse("Dhaka").unwrap(),
             salary_range: None,
+            pay: None,
+            workplace: None,
+            country: None,
+            skills: Skills::default(),
             deadline: DateTime::UNIX_EPOCH + TimeDelta::days(1),
             application_link: None,
             application_email: None,
@@ -205,6 +246,7 @@ mod tests {
             id: JobId(1),
             employer_id: EmployerId(1),
             posting,
+            status: JobStatus::Published,
             posted_at: now,
             updated_at: now,
             deleted_at: None,
@@ -236,14 +278,14 @@ mod tests {
     fn a_job_that_was_closed_is_closed_by_any_clock_until_its_deadline_is_moved_on() {
         let mut job = job();
         let (early, deadline) = (DateTime::UNIX_EPOCH, job.posting.deadline);
-        assert_eq!((job.state(early), job.state(deadline)), (JobState::Open, JobState::Closed));
+        assert_eq!((job.state(early), job.state(deadline)), (JobState::Published, JobState::Expired));
         job.closed_at = Some(deadline);
-        assert_eq!(job.state(early), JobState::Closed);
+        assert_eq!(job.state(early), JobState::Expired);
         job.revise(job.posting.clone(), deadline).unwrap();
-        assert_eq!((job.closed_at, job.state(early)), (Some(deadline), JobState::Closed));
+        assert_eq!((job.closed_at, job.state(early)), (Some(deadline), JobState::Expired));
         let later = JobPosting { deadline: deadline + TimeDelta::hours(2), ..job.posting.clone() };
         job.revise(later, deadline + TimeDelta::hours(1)).unwrap();
-        assert_eq!((job.closed_at, job.state(deadline)), (None, JobState::Open));
+        assert_eq!((job.closed_at, job.state(deadline)), (None, JobState::Published));
         job.delete(deadline).unwrap();
         assert_eq!(job.state(early), JobState::Deleted);
     }

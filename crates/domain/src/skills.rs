@@ -16,10 +16,13 @@ pub const MAX_SKILLS: usize = 30;
 pub struct Skills(Vec<Text<50>>);
 
 impl Skills {
-    /// Takes each skill once, as it came first. More than [`MAX_SKILLS`] are refused, with a text for the user.
+    /// Takes each skill once, as it came first, on one line. More than [`MAX_SKILLS`] are refused, with a text for the user.
     pub fn new(skills: impl IntoIterator<Item = Text<50>>) -> Result<Self, String> {
         let (mut kept, mut seen) = (Vec::new(), Vec::new());
         for skill in skills {
+            let Ok(skill) = Text::parse(&skill.as_str().split_whitespace().collect::<Vec<_>>().join(" ")) else {
+                continue;
+            };
             let folded = skill.as_str().to_lowercase();
             if seen.contains(&folded) {
                 continue;
@@ -68,6 +71,8 @@ mod tests {
         assert!(most.into_iter().all(|skill| skill.as_str().starts_with('Ä')));
         let error = skills((0..=MAX_SKILLS).map(|n| n.to_string())).unwrap_err();
         assert_eq!(error, "Ensure this field has no more than 30 elements.");
+        let lines = skills(["Machine\n learning".to_owned()].into_iter()).unwrap();
+        assert_eq!(lines.iter().map(Text::as_str).collect::<Vec<_>>(), ["Machine learning"]);
         assert!(skills(std::iter::empty()).unwrap().is_empty());
     }
 }

@@ -1,6 +1,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 use jobportal_application::{
     ApplicationDetails, ApplyForJob, DocumentChange, NewDocument, ReceivedApplication, Saved, Submission,
 };
@@ -109,8 +110,9 @@ struct DetailsBody {
     candidate: CandidateBody,
 }
 
-fn received(received: ReceivedApplication, job: &Job) -> ReceivedBody {
-    ReceivedBody { fields: received.application.into(), job: job.clone().into(), candidate: received.candidate.into() }
+fn received(received: ReceivedApplication, job: &Job, now: DateTime<Utc>) -> ReceivedBody {
+    let job = JobBody::new(job.clone(), now);
+    ReceivedBody { fields: received.application.into(), job, candidate: received.candidate.into() }
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -250,7 +252,8 @@ pub(crate) async fn of_job(
         });
     }
     let mut response = page_headers(&request, &found.applications);
-    let data = found.applications.map(|application| received(application, &found.job)).items;
+    let now = app.clock.now();
+    let data = found.applications.map(|application| received(application, &found.job, now)).items;
     Ok(response.json(wire::Data { data }))
 }
 
@@ -279,7 +282,7 @@ pub(crate) async fn details(app: Data<App>, Employer(actor): Employer, PathId(id
     let version = application.version;
     let data = DetailsBody {
         fields: application.into(),
-        job: JobWithEmployerBody::new(job.job, job.employer),
+        job: JobWithEmployerBody::new(job.job, job.employer, app.clock.now()),
         candidate: candidate.into(),
     };
     Ok(versioned(HttpResponse::Ok().json(wire::Data { data }), version))

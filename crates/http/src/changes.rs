@@ -1,5 +1,6 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 use jobportal_application::{ApplicationChange, JobChange, PageRequest, Position, SliceRequest};
 use jobportal_domain::{JobState, Violations};
 use serde::Serialize;
@@ -19,14 +20,14 @@ use crate::wire::{Timestamp, parse_time};
 
 type Answer = Result<HttpResponse, ApiError>;
 
-/// A [`JobState`] on the wire.
-struct JobStateText;
+/// What became of a job, to those who keep a copy.
+struct JobChangeStateText;
 
 /// Whether an application is one to a job that is there.
 struct ApplicationStateText;
 
 schema_of! {
-    JobStateText as "JobState" => one_of(JobState::ALL.iter().map(|value| value.as_str()));
+    JobChangeStateText as "JobChangeState" => one_of(["open", "closed", "deleted"]);
     ApplicationStateText as "ApplicationState" => one_of(["live", "deleted"]);
 }
 
@@ -38,20 +39,25 @@ struct JobChangeBody {
     #[schema(example = 12)]
     id: i64,
     changed_at: Timestamp,
-    /// What it is now: `closed` is past its deadline, `deleted` was taken down.
-    #[schema(value_type = JobStateText)]
+    /// What it is now: `closed` takes no applications (it is paused, closed or past its deadline), `deleted` was taken down.
+    #[schema(value_type = JobChangeStateText)]
     state: &'static str,
     /// The job as it is now; `null` unless it is open.
     job: Option<JobBody>,
 }
 
-impl From<JobChange> for JobChangeBody {
-    fn from(change: JobChange) -> Self {
+impl JobChangeBody {
+    fn new(change: JobChange, now: DateTime<Utc>) -> Self {
+        let is_open = change.state == JobState::Published;
         Self {
             id: change.job.id.0,
             changed_at: Timestamp(change.changed_at),
-            state: change.state.as_str(),
-            job: (change.state == JobState::Open).then(|| change.job.into()),
+            state: match change.state {
+                JobState::Published => "open",
+                JobState::Deleted => "deleted",
+                JobState::Draft | JobState::Paused | JobState::Closed | JobState::Expired => "closed",
+            },
+            job: is_open.then(|| JobBody::new(change.job, now)),
         }
     }
 }
@@ -123,8 +129,9 @@ fn slice(query: &Query, list: List) -> Result<SliceRequest, Violations> {
 pub(crate) async fn jobs(app: Data<App>, request: HttpRequest, _: Caller) -> Answer {
     let request = slice(&Query::of(&request), List::JobChanges)?;
     let slice = app.run(move |app| app.changes.jobs(request)).await?;
+    let now = app.clock.now();
     Ok(HttpResponse::Ok().json(JobChangesBody {
-        changes: slice.items.into_iter().map(JobChangeBody::from).collect(),
+        changes: slice.items.into_iter().map(|change| JobChangeBody::new(change, now)).collect(),
         next_cursor: cursor::write(List::JobChanges, slice.next),
         has_more: slice.has_more,
     }))

@@ -3,8 +3,12 @@ mod posting;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use jobportal_application::{JobDetails, JobFilter};
-use jobportal_domain::{ExperienceLevel, Job, JobId, JobSubtype, JobType, Text, Violations};
+use chrono::{DateTime, Utc};
+use jobportal_application::{JobDetails, JobFilter, Page, SearchRequest};
+use jobportal_domain::{
+    Country, ExperienceLevel, Job, JobId, JobState, JobStatus, JobSubtype, JobType, Pay, PayPeriod, Text, Violations,
+    Workplace,
+};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::{PartialSchema, ToSchema};
@@ -36,10 +40,26 @@ struct JobSubtypeText;
 /// An [`ExperienceLevel`] on the wire.
 struct ExperienceLevelText;
 
+/// A [`Workplace`] on the wire.
+struct WorkplaceText;
+
+/// A [`PayPeriod`] on the wire.
+struct PayPeriodText;
+
+/// A [`JobState`] on the wire.
+struct JobStateText;
+
+/// Why a job is closed.
+struct CloseReasonText;
+
 schema_of! {
     JobTypeText as "JobType" => one_of(JobType::ALL.iter().map(|value| value.as_str()));
     JobSubtypeText as "JobSubtype" => one_of(JobSubtype::ALL.iter().map(|value| value.as_str()));
     ExperienceLevelText as "ExperienceLevel" => one_of(ExperienceLevel::ALL.iter().map(|value| value.as_str()));
+    WorkplaceText as "Workplace" => one_of(Workplace::ALL.iter().map(|value| value.as_str()));
+    PayPeriodText as "PayPeriod" => one_of(PayPeriod::ALL.iter().map(|value| value.as_str()));
+    JobStateText as "JobState" => one_of(JobState::ALL.iter().map(|value| value.as_str()));
+    CloseReasonText as "CloseReason" => one_of([JobStatus::Filled.as_str(), JobStatus::Withdrawn.as_str()]);
 }
 
 /// A job, as the API writes it, without its employer.
@@ -63,7 +83,28 @@ struct JobFields {
     location: String,
     #[schema(example = "70,000 - 90,000 USD")]
     salary_range: Option<String>,
+    /// The least pay, if it is told in figures.
+    #[schema(example = "70000.00")]
+    salary_min: Option<String>,
+    /// The most pay.
+    #[schema(example = "90000.00")]
+    salary_max: Option<String>,
+    /// Of the figures, by ISO 4217.
+    #[schema(example = "USD")]
+    salary_currency: Option<&'static str>,
+    /// What the figures are paid for.
+    #[schema(value_type = Option<PayPeriodText>)]
+    salary_period: Option<&'static str>,
+    #[schema(value_type = Option<WorkplaceText>)]
+    workplace: Option<&'static str>,
+    /// The country of the work, by ISO 3166-1 (two letters).
+    #[schema(example = "BD")]
+    country: Option<&'static str>,
+    #[schema(example = json!(["Rust", "PostgreSQL"]))]
+    skills: Vec<String>,
     posted_at: Timestamp,
+    /// When its text was last changed, or its state by its employer.
+    updated_at: Timestamp,
     /// Applications are taken before it.
     deadline: Timestamp,
     #[schema(example = "https://techsolutions.example/apply")]
@@ -71,12 +112,21 @@ struct JobFields {
     #[schema(example = "jobs@techsolutions.example")]
     application_email: Option<String>,
     is_deleted: bool,
+    /// Only a published job is found and takes applications.
+    #[schema(value_type = JobStateText)]
+    state: &'static str,
+    /// Why it is closed, if it is.
+    #[schema(value_type = Option<CloseReasonText>)]
+    close_reason: Option<&'static str>,
 }
 
-impl From<Job> for JobFields {
-    fn from(job: Job) -> Self {
-        let is_deleted = job.is_deleted();
+impl JobFields {
+    fn new(job: Job, now: DateTime<Utc>) -> Self {
+        let (is_deleted, state) = (job.is_deleted(), job.state(now).as_str());
+        let is_closed = matches!(job.status, JobStatus::Filled | JobStatus::Withdrawn);
         let posting = job.posting;
+        let pay = posting.pay;
+        let figure = |pay: Pay, amount: Option<i64>| amount.map(|amount| pay.currency().amount_text(amount));
         Self {
             id: job.id.0,
             title: posting.title.into_string(),
@@ -87,11 +137,21 @@ impl From<Job> for JobFields {
             company_name: posting.company_name.into_string(),
             location: posting.location.into_string(),
             salary_range: posting.salary_range.map(Text::into_string),
+            salary_min: pay.and_then(|pay| figure(pay, pay.minimum())),
+            salary_max: pay.and_then(|pay| figure(pay, pay.maximum())),
+            salary_currency: pay.map(|pay| pay.currency().as_str()),
+            salary_period: pay.map(|pay| pay.period().as_str()),
+            workplace: posting.workplace.map(Workplace::as_str),
+            country: posting.country.map(Country::as_str),
+            skills: posting.skills.iter().map(ToString::to_string).collect(),
             posted_at: Timestamp(job.posted_at),
+            updated_at: Timestamp(job.updated_at),
             deadline: Timestamp(posting.deadline),
             application_link: posting.application_link.map(|link| link.to_string()),
             application_email: posting.application_email.map(|email| email.to_string()),
             is_deleted,
+            state,
+            close_reason: is_closed.then(|| job.status.as_str()),
         }
     }
 }
@@ -107,9 +167,10 @@ pub(crate) struct JobBody {
     employer: i64,
 }
 
-impl From<Job> for JobBody {
-    fn from(job: Job) -> Self {
-        Self { employer: job.employer_id.0, fields: job.into() }
+impl JobBody {
+    /// The job as it is at `now`.
+    pub(crate) fn new(job: Job, now: DateTime<Utc>) -> Self {
+        Self { employer: job.employer_id.0, fields: JobFields::new(job, now) }
     }
 }
 
@@ -123,9 +184,9 @@ pub(crate) struct JobWithEmployerBody {
 }
 
 impl JobWithEmployerBody {
-    /// Puts the two together.
-    pub(crate) fn new(job: Job, employer: jobportal_domain::EmployerProfile) -> Self {
-        Self { employer: employer.into(), fields: job.into() }
+    /// Puts the two together, as the job is at `now`.
+    pub(crate) fn new(job: Job, employer: jobportal_domain::EmployerProfile, now: DateTime<Utc>) -> Self {
+        Self { employer: employer.into(), fields: JobFields::new(job, now) }
     }
 }
 
@@ -140,11 +201,11 @@ struct JobDetailsBody {
     job: JobWithEmployerBody,
 }
 
-impl From<JobDetails> for JobDetailsBody {
-    fn from(details: JobDetails) -> Self {
+impl JobDetailsBody {
+    fn new(details: JobDetails, now: DateTime<Utc>) -> Self {
         Self {
             total_applications: details.total_applications,
-            job: JobWithEmployerBody::new(details.job, details.employer),
+            job: JobWithEmployerBody::new(details.job, details.employer, now),
         }
     }
 }
@@ -159,9 +220,10 @@ pub(crate) async fn post(
     let key = key.of_user(&app, &actor, body.content);
     let (employer, draft) = body.value.draft(&actor, Completeness::Whole)?;
     let posting = move |own_company| draft.clone().complete(own_company);
-    let created = |job: Job| {
+    let now = app.clock.now();
+    let created = move |job: Job| {
         let version = job.version;
-        versioned(HttpResponse::Created().json(JobBody::from(job)), version)
+        versioned(HttpResponse::Created().json(JobBody::new(job, now)), version)
     };
     let posted = move |app: &App| answer_once(app, key, created, |once| app.jobs.post(&actor, employer, posting, once));
     Ok(app.run(posted).await?.into())
@@ -228,7 +290,7 @@ async fn revise(
         })
         .await?;
     let version = job.version;
-    Ok(versioned(HttpResponse::Ok().json(JobBody::from(job)), version))
+    Ok(versioned(HttpResponse::Ok().json(JobBody::new(job, app.clock.now())), version))
 }
 
 /// `PUT /job/{id}/`, `DELETE /job/{id}/`, `DELETE /job/manage/{id}/`
@@ -239,7 +301,10 @@ pub(crate) async fn delete(
     IfMatch(precondition): IfMatch,
 ) -> Answer {
     match app.run(move |app| app.jobs.delete(&actor, JobId(id), &precondition)).await? {
-        Ok(job) => Ok(HttpResponse::Ok().json(DeletedBody { error: "Job is deleted.", data: job.into() })),
+        Ok(job) => {
+            let data = JobBody::new(job, app.clock.now());
+            Ok(HttpResponse::Ok().json(DeletedBody { error: "Job is deleted.", data }))
+        }
         Err(error) => Err(ApiError::Documented {
             status: StatusCode::BAD_REQUEST,
             body: json!({ "error": error.to_string() }),
@@ -290,8 +355,8 @@ pub(crate) async fn own(
         });
     }
     let mut response = page_headers(&request, &page);
-    let total = page.total;
-    Ok(response.json(OwnJobsBody { total, jobs: page.map(JobBody::from).items }))
+    let (total, now) = (page.total, app.clock.now());
+    Ok(response.json(OwnJobsBody { total, jobs: page.map(|job| JobBody::new(job, now)).items }))
 }
 
 pub(crate) fn own_doc() -> Operation {
@@ -312,10 +377,10 @@ struct NoOwnJobsBody {
 }
 
 /// `GET /job/{id}/`
-pub(crate) async fn details(app: Data<App>, _: Caller, PathId(id): PathId) -> Answer {
-    let details = app.run(move |app| app.jobs.details(JobId(id))).await?;
+pub(crate) async fn details(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
+    let details = app.run(move |app| app.jobs.details(&actor, JobId(id))).await?;
     let version = details.job.version;
-    Ok(versioned(HttpResponse::Ok().json(JobDetailsBody::from(details)), version))
+    Ok(versioned(HttpResponse::Ok().json(JobDetailsBody::new(details, app.clock.now())), version))
 }
 
 pub(crate) fn details_doc() -> Operation {
@@ -334,17 +399,19 @@ struct FoundBody {
 /// `GET /job/search/`
 pub(crate) async fn search(app: Data<App>, request: HttpRequest, _: Caller, Paging(page): Paging<10>) -> Answer {
     let filter = filter(&Query::of(&request))?;
-    let page = app.run(move |app| app.jobs.search(&filter, page)).await?;
-    if page.total == 0 {
+    let search = SearchRequest::page(filter, page);
+    let found = app.run(move |app| app.search.find(&search)).await?;
+    if found.total == 0 {
         return Err(ApiError::Documented {
             status: StatusCode::NOT_FOUND,
             body: json!({ "total_jobs": 0, "data": [] }),
             detail: "No jobs found.",
         });
     }
+    let (total_jobs, now) = (found.total, app.clock.now());
+    let page = Page::new(found.jobs, total_jobs, page);
     let mut response = page_headers(&request, &page);
-    let total_jobs = page.total;
-    Ok(response.json(FoundBody { total_jobs, data: page.map(JobDetailsBody::from).items }))
+    Ok(response.json(FoundBody { total_jobs, data: page.map(|job| JobDetailsBody::new(job.details, now)).items }))
 }
 
 pub(crate) fn search_doc() -> Operation {
@@ -393,7 +460,16 @@ fn filter(query: &Query) -> Result<JobFilter, Violations> {
     let experience_level =
         parse("experience_level").and_then(|raw| violations.check("experience_level", ExperienceLevel::parse(&raw)));
     violations.into_result()?;
-    Ok(JobFilter { id: id.map(JobId), title, location, job_type, job_subtype, experience_level })
+    let lower = |text: Option<String>| text.map(|text| text.to_lowercase());
+    Ok(JobFilter {
+        id: id.map(JobId),
+        title: lower(title),
+        location: lower(location),
+        job_types: job_type.into_iter().collect(),
+        job_subtypes: job_subtype.into_iter().collect(),
+        experience_levels: experience_level.into_iter().collect(),
+        ..JobFilter::default()
+    })
 }
 
 #[cfg(test)]

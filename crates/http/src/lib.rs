@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use jobportal_application::{
     AccessTokens, Accounts, Applications, Candidates, Changes, Clock, Documents, Employers, FileStore, Jobs,
-    RateLimiter, SessionDenylist, Store, Subscriptions, Vault,
+    RateLimiter, Search, SessionDenylist, Store, Subscriptions, Vault,
 };
 
 pub use executor::{Drain, Executor, Rejected};
@@ -65,6 +65,8 @@ pub struct App {
     pub documents: Documents,
     /// Use cases.
     pub jobs: Jobs,
+    /// Use cases.
+    pub search: Search,
     /// Use cases.
     pub applications: Applications,
     /// Use cases.

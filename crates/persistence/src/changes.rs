@@ -17,7 +17,7 @@ use diesel::{insert_into, update};
 use jobportal_application::{
     ApplicationChange, ChangeRepository, JobChange, Position, RepositoryError, Slice, SliceRequest,
 };
-use jobportal_domain::{ApplicationId, Job, JobApplication, UserId};
+use jobportal_domain::{ApplicationId, Job, JobApplication, JobStatus, UserId};
 
 use crate::applications::{ApplicationRow, application_columns, with_attachment};
 use crate::connection::AnyConnection;
@@ -100,7 +100,9 @@ impl Session<'_> {
 
 impl ChangeRepository for Session<'_> {
     fn jobs(&mut self, request: SliceRequest, now: DateTime<Utc>) -> Result<Slice<JobChange>, RepositoryError> {
+        // A draft is nobody's but its employer's, and no news.
         let query = jobs::table
+            .filter(jobs::status.ne(JobStatus::Draft.as_str()))
             .filter(after!("jobs.changed_at, jobs.id", request.after()))
             .order((jobs::changed_at, jobs::id))
             .limit(request.limit());

@@ -4,11 +4,11 @@ use diesel::expression::{ValidGrouping, is_aggregate};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
-use diesel::{insert_into, update};
-use jobportal_application::{JobDetails, JobFilter, JobRepository, OwnedJob, Page, PageRequest, RepositoryError};
+use diesel::{delete, insert_into, update};
+use jobportal_application::{JobDetails, JobRepository, OwnedJob, Page, PageRequest, RepositoryError};
 use jobportal_domain::{
-    EmailAddress, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobSubtype, JobType, Text, UserId, Version,
-    WebAddress,
+    Country, Currency, EmailAddress, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobStatus, JobSubtype,
+    JobType, Pay, PayPeriod, Skills, Text, UserId, Version, WebAddress, Workplace,
 };
 
 use crate::changes::Feed;
@@ -16,7 +16,7 @@ use crate::connection::AnyConnection;
 use crate::documents::document_columns;
 use crate::employers::{EmployerRow, employer_columns, with_logo};
 use crate::error::{stored, stored_option, stored_text};
-use crate::schema::{LOGOS, documents, employers, jobs};
+use crate::schema::{LOGOS, documents, employers, job_skills, jobs};
 use crate::session::Session;
 use crate::time::At;
 
@@ -41,12 +41,36 @@ pub(crate) struct JobRow {
     deleted_at: Option<At>,
     version: i64,
     closed_at: Option<At>,
+    status: String,
+    workplace: Option<String>,
+    country: Option<String>,
+    skills: String,
+    salary_minimum: Option<i64>,
+    salary_maximum: Option<i64>,
+    salary_currency: Option<String>,
+    salary_period: Option<String>,
+}
+
+impl JobRow {
+    fn pay(&self) -> Result<Option<Pay>, RepositoryError> {
+        let (Some(currency), Some(period)) = (&self.salary_currency, &self.salary_period) else { return Ok(None) };
+        let currency = stored("jobs.salary_currency", Currency::parse(currency))?;
+        let period = stored("jobs.salary_period", PayPeriod::parse(period))?;
+        stored("jobs.salary_minimum", Pay::new(self.salary_minimum, self.salary_maximum, currency, period)).map(Some)
+    }
+}
+
+/// Reads the skills of a job, one on each line.
+fn skills(lines: &str) -> Result<Skills, RepositoryError> {
+    let skills: Vec<_> = stored("jobs.skills", lines.lines().map(Text::parse).collect::<Result<_, _>>())?;
+    stored("jobs.skills", Skills::new(skills))
 }
 
 impl TryFrom<JobRow> for Job {
     type Error = RepositoryError;
 
     fn try_from(row: JobRow) -> Result<Self, RepositoryError> {
+        let pay = row.pay()?;
         let posting = JobPosting {
             title: stored("jobs.title", Text::parse(&row.title))?,
             description: stored("jobs.description", Text::parse(&row.description))?,
@@ -56,6 +80,10 @@ impl TryFrom<JobRow> for Job {
             company_name: stored("jobs.company_name", Text::parse(&row.company_name))?,
             location: stored("jobs.location", Text::parse(&row.location))?,
             salary_range: stored_text("jobs.salary_range", row.salary_range)?,
+            pay,
+            workplace: stored_option("jobs.workplace", row.workplace, Workplace::parse)?,
+            country: stored_option("jobs.country", row.country, Country::parse)?,
+            skills: skills(&row.skills)?,
             deadline: row.deadline.0,
             application_link: stored_option("jobs.application_link", row.application_link, WebAddress::parse)?,
             application_email: stored_option("jobs.application_email", row.application_email, EmailAddress::parse)?,
@@ -64,6 +92,7 @@ impl TryFrom<JobRow> for Job {
             id: JobId(row.id),
             employer_id: EmployerId(row.employer_id),
             posting,
+            status: stored("jobs.status", JobStatus::parse(&row.status))?,
             posted_at: row.posted_at.0,
             updated_at: row.updated_at.0,
             deleted_at: row.deleted_at.map(|at| at.0),
@@ -84,16 +113,33 @@ pub(crate) struct PostingRow<'a> {
     job_subtype: &'a str,
     experience_level: &'a str,
     company_name: &'a str,
+    company_search: String,
     location: &'a str,
     location_search: String,
     salary_range: Option<&'a str>,
     deadline: At,
     application_link: Option<&'a str>,
     application_email: Option<&'a str>,
+    workplace: Option<&'a str>,
+    country: Option<&'a str>,
+    skills: String,
+    salary_minimum: Option<i64>,
+    salary_maximum: Option<i64>,
+    salary_currency: Option<&'a str>,
+    salary_period: Option<&'a str>,
+    salary_yearly_minimum: i64,
+    salary_yearly_maximum: i64,
 }
 
 impl<'a> From<&'a JobPosting> for PostingRow<'a> {
     fn from(posting: &'a JobPosting) -> Self {
+        let pay = posting.pay;
+        // Where one end is not told, the other one is all that is known.
+        let (salary_yearly_minimum, salary_yearly_maximum) = match pay.map(Pay::yearly).unwrap_or_default() {
+            (Some(minimum), Some(maximum)) => (minimum, maximum),
+            (Some(only), None) | (None, Some(only)) => (only, only),
+            (None, None) => (0, 0),
+        };
         Self {
             title: posting.title.as_str(),
             title_search: posting.title.as_str().to_lowercase(),
@@ -102,14 +148,37 @@ impl<'a> From<&'a JobPosting> for PostingRow<'a> {
             job_subtype: posting.job_subtype.as_str(),
             experience_level: posting.experience_level.as_str(),
             company_name: posting.company_name.as_str(),
+            company_search: posting.company_name.as_str().to_lowercase(),
             location: posting.location.as_str(),
             location_search: posting.location.as_str().to_lowercase(),
             salary_range: posting.salary_range.as_ref().map(Text::as_str),
             deadline: At(posting.deadline),
             application_link: posting.application_link.as_ref().map(WebAddress::as_str),
             application_email: posting.application_email.as_ref().map(EmailAddress::as_str),
+            workplace: posting.workplace.map(Workplace::as_str),
+            country: posting.country.map(Country::as_str),
+            skills: posting.skills.iter().map(Text::as_str).collect::<Vec<_>>().join("\n"),
+            salary_minimum: pay.and_then(Pay::minimum),
+            salary_maximum: pay.and_then(Pay::maximum),
+            salary_currency: pay.map(|pay| pay.currency().as_str()),
+            salary_period: pay.map(|pay| pay.period().as_str()),
+            salary_yearly_minimum,
+            salary_yearly_maximum,
         }
     }
+}
+
+/// A skill of a job, as it is looked for.
+#[derive(Insertable)]
+#[diesel(table_name = job_skills)]
+pub(crate) struct SkillRow {
+    job_id: i64,
+    skill: String,
+}
+
+/// The rows of a job's skills.
+pub(crate) fn skill_rows(job: JobId, skills: &Skills) -> Vec<SkillRow> {
+    skills.iter().map(|skill| SkillRow { job_id: job.0, skill: skill.as_str().to_lowercase() }).collect()
 }
 
 #[derive(Insertable)]
@@ -118,6 +187,7 @@ pub(crate) struct NewJobRow<'a> {
     employer_id: i64,
     #[diesel(embed)]
     posting: PostingRow<'a>,
+    status: &'a str,
     posted_at: At,
     updated_at: At,
     changed_at: At,
@@ -125,17 +195,19 @@ pub(crate) struct NewJobRow<'a> {
 
 impl<'a> NewJobRow<'a> {
     /// How many columns it fills.
-    pub(crate) const COLUMNS: usize = 17;
+    pub(crate) const COLUMNS: usize = 28;
 
     pub(crate) fn new(
         employer: EmployerId,
         posting: &'a JobPosting,
+        status: JobStatus,
         posted_at: DateTime<Utc>,
         changed_at: DateTime<Utc>,
     ) -> Self {
         Self {
             employer_id: employer.0,
             posting: PostingRow::from(posting),
+            status: status.as_str(),
             posted_at: At(posted_at),
             updated_at: At(posted_at),
             changed_at: At(changed_at),
@@ -146,7 +218,7 @@ impl<'a> NewJobRow<'a> {
 /// The number of applications of a job. The query builder's own subquery would carry a `LIMIT` with a parameter, for which
 /// SQLite plans a query anew each time it is run; so a lookup has none either.
 #[derive(Clone, Copy, QueryId)]
-struct TotalApplications;
+pub(crate) struct TotalApplications;
 
 impl Expression for TotalApplications {
     type SqlType = BigInt;
@@ -173,14 +245,15 @@ macro_rules! job_details {
         with_logo!(jobs::table.inner_join(employers::table)).filter(jobs::deleted_at.is_null()).select((
             JobRow::as_select(),
             employer_columns!(),
-            TotalApplications,
+            $crate::jobs::TotalApplications,
         ))
     };
 }
+pub(crate) use job_details;
 
-type DetailsRow = (JobRow, EmployerRow, i64);
+pub(crate) type DetailsRow = (JobRow, EmployerRow, i64);
 
-fn details((job, employer, applications): DetailsRow) -> Result<JobDetails, RepositoryError> {
+pub(crate) fn details((job, employer, applications): DetailsRow) -> Result<JobDetails, RepositoryError> {
     Ok(JobDetails {
         job: job.try_into()?,
         employer: employer.try_into()?,
@@ -188,44 +261,18 @@ fn details((job, employer, applications): DetailsRow) -> Result<JobDetails, Repo
     })
 }
 
-/// Narrows a query to the jobs that are open at `now` and fit the filter.
-macro_rules! fitting {
-    ($query:expr, $filter:expr, $now:expr) => {{
-        let mut query = $query.filter(jobs::deleted_at.is_null()).filter(jobs::deadline.gt(At($now))).into_boxed();
-        if let Some(id) = $filter.id {
-            query = query.filter(jobs::id.eq(id.0));
-        }
-        if let Some(title) = &$filter.title {
-            query = query.filter(jobs::title_search.like(containing(title)).escape('\\'));
-        }
-        if let Some(location) = &$filter.location {
-            query = query.filter(jobs::location_search.like(containing(location)).escape('\\'));
-        }
-        if let Some(job_type) = $filter.job_type {
-            query = query.filter(jobs::job_type.eq(job_type.as_str()));
-        }
-        if let Some(job_subtype) = $filter.job_subtype {
-            query = query.filter(jobs::job_subtype.eq(job_subtype.as_str()));
-        }
-        if let Some(experience_level) = $filter.experience_level {
-            query = query.filter(jobs::experience_level.eq(experience_level.as_str()));
-        }
-        query
-    }};
-}
-
-/// The pattern of texts that contain `needle` in lower case.
-fn containing(needle: &str) -> String {
-    /// Longer than any title, so that what is cut off can't matter; SQLite refuses patterns of more than 50,000 bytes.
-    const LONGEST: usize = 1_000;
-    // PostgreSQL takes no NUL; like every control character it is in no title.
-    let needle: String = needle.to_lowercase().replace('\0', "\u{1}").chars().take(LONGEST).collect();
-    format!("%{}%", escape(&needle))
-}
-
 /// Makes the characters that mean something in a pattern stand for themselves.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+impl Session<'_> {
+    fn insert_skills(&mut self, rows: &[SkillRow]) -> Result<(), RepositoryError> {
+        if !rows.is_empty() {
+            both!(self, |c| insert_into(job_skills::table).values(rows).execute(c))?;
+        }
+        Ok(())
+    }
 }
 
 impl JobRepository for Session<'_> {
@@ -233,15 +280,18 @@ impl JobRepository for Session<'_> {
         &mut self,
         employer: EmployerId,
         posting: &JobPosting,
+        status: JobStatus,
         now: DateTime<Utc>,
     ) -> Result<Job, RepositoryError> {
         let changed_at = self.stamp(Feed::Jobs, now)?;
-        let row = NewJobRow::new(employer, posting, now, changed_at);
+        let row = NewJobRow::new(employer, posting, status, now, changed_at);
         let id = both!(self, |c| insert_into(jobs::table).values(row).returning(jobs::id).get_result(c))?;
+        self.insert_skills(&skill_rows(JobId(id), &posting.skills))?;
         Ok(Job {
             id: JobId(id),
             employer_id: employer,
             posting: posting.clone(),
+            status,
             posted_at: now,
             updated_at: now,
             deleted_at: None,
@@ -267,6 +317,8 @@ impl JobRepository for Session<'_> {
         }
         let changes = (
             PostingRow::from(&job.posting),
+            jobs::status.eq(job.status.as_str()),
+            jobs::posted_at.eq(At(job.posted_at)),
             jobs::updated_at.eq(At(job.updated_at)),
             jobs::deleted_at.eq(job.deleted_at.map(At)),
             jobs::version.eq(job.version.0),
@@ -274,31 +326,14 @@ impl JobRepository for Session<'_> {
             jobs::changed_at.eq(At(self.stamp(Feed::Jobs, job.updated_at)?)),
         );
         both!(self, |c| update(jobs::table.find(job.id.0)).set(changes).execute(c))?;
-        Ok(())
+        both!(self, |c| delete(job_skills::table.filter(job_skills::job_id.eq(job.id.0))).execute(c))?;
+        self.insert_skills(&skill_rows(job.id, &job.posting.skills))
     }
 
     fn details(&mut self, id: JobId) -> Result<Option<JobDetails>, RepositoryError> {
         let found: Option<DetailsRow> =
             both!(self, |c| job_details!().filter(jobs::id.eq(id.0)).get_result(c).optional())?;
         found.map(details).transpose()
-    }
-
-    fn search(
-        &mut self,
-        filter: &JobFilter,
-        now: DateTime<Utc>,
-        page: PageRequest,
-    ) -> Result<Page<JobDetails>, RepositoryError> {
-        let rows: Vec<DetailsRow> = both!(self, |c| {
-            fitting!(job_details!(), filter, now)
-                .order((jobs::posted_at.desc(), jobs::id.desc()))
-                .limit(page.size().into())
-                .offset(page.offset())
-                .load(c)
-        })?;
-        let total = total!(self, rows, page, fitting!(jobs::table.count(), filter, now));
-        let items = rows.into_iter().map(details).collect::<Result<_, _>>()?;
-        Ok(Page::new(items, total, page))
     }
 
     fn list_by_owner(&mut self, owner: UserId, page: PageRequest) -> Result<Page<Job>, RepositoryError> {
@@ -318,6 +353,7 @@ impl JobRepository for Session<'_> {
         let due = jobs::table
             .filter(jobs::deleted_at.is_null())
             .filter(jobs::closed_at.is_null())
+            .filter(jobs::status.eq_any([JobStatus::Published.as_str(), JobStatus::Paused.as_str()]))
             .filter(jobs::deadline.le(At(now)))
             .order(jobs::deadline)
             .limit(limit.into())
@@ -333,17 +369,5 @@ impl JobRepository for Session<'_> {
             both!(self, |c| update(jobs::table.filter(jobs::id.eq_any(&ids))).set(changes).execute(c))?;
         }
         Ok(ids.len())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_needle_stands_for_itself() {
-        assert_eq!(containing("Ärzte 100%_\\"), "%ärzte 100\\%\\_\\\\%");
-        assert_eq!(containing("a\0b"), "%a\u{1}b%");
-        assert_eq!(containing(&"%".repeat(100_000)).len(), 2 + 2 * 1_000);
     }
 }

@@ -24,6 +24,7 @@ mod migrations;
 mod notifications;
 mod schedule;
 mod schema;
+mod search;
 mod seeding;
 mod store;
 mod subscriptions;

@@ -125,6 +125,24 @@ table! {
         version -> BigInt,
         changed_at -> crate::time::Instant,
         closed_at -> Nullable<crate::time::Instant>,
+        status -> Text,
+        workplace -> Nullable<Text>,
+        country -> Nullable<Text>,
+        skills -> Text,
+        salary_minimum -> Nullable<BigInt>,
+        salary_maximum -> Nullable<BigInt>,
+        salary_currency -> Nullable<Text>,
+        salary_period -> Nullable<Text>,
+        salary_yearly_minimum -> BigInt,
+        salary_yearly_maximum -> BigInt,
+        company_search -> Text,
+    }
+}
+
+table! {
+    job_skills (job_id, skill) {
+        job_id -> BigInt,
+        skill -> Text,
     }
 }
 
@@ -229,6 +247,7 @@ joinable!(candidates -> users (user_id));
 joinable!(employers -> users (user_id));
 joinable!(professional_profiles -> candidates (candidate_id));
 joinable!(jobs -> employers (employer_id));
+joinable!(job_skills -> jobs (job_id));
 joinable!(applications -> jobs (job_id));
 joinable!(applications -> candidates (candidate_id));
 joinable!(subscriptions -> plans (plan_id));
@@ -241,6 +260,7 @@ allow_tables_to_appear_in_same_query!(
     professional_profiles,
     employers,
     jobs,
+    job_skills,
     applications,
     subscriptions,
     plans,

@@ -6,7 +6,7 @@ use diesel::{insert_into, insert_or_ignore_into};
 use jobportal_application::{
     BulkRepository, Constraint, RepositoryError, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser,
 };
-use jobportal_domain::{CandidateId, EmployerId, JobId, UserId};
+use jobportal_domain::{CandidateId, EmployerId, JobId, JobStatus, UserId};
 
 use crate::accounts::NewUserRow;
 use crate::applications::{NewApplicationRow, Placed};
@@ -14,8 +14,10 @@ use crate::candidates::{NewEntryRow, PersonalRow, link_rows, section_rows};
 use crate::changes::Feed;
 use crate::connection::AnyConnection;
 use crate::employers::DetailsRow;
-use crate::jobs::{NewJobRow, escape};
-use crate::schema::{applications, candidate_entries, candidates, employers, jobs, professional_profiles, users};
+use crate::jobs::{NewJobRow, escape, skill_rows};
+use crate::schema::{
+    applications, candidate_entries, candidates, employers, job_skills, jobs, professional_profiles, users,
+};
 use crate::session::Session;
 use crate::time::At;
 
@@ -23,13 +25,14 @@ use crate::time::At;
 const MAX_VALUES: usize = 32_766;
 
 /// Every table but the plans and the clocks of the feeds, which never go back; those that refer to others first.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "receipts",
     "schedule",
     "outbox",
     "daily_usage",
     "subscriptions",
     "applications",
+    "job_skills",
     "jobs",
     "employers",
     "candidate_entries",
@@ -174,9 +177,16 @@ impl BulkRepository for Session<'_> {
     fn insert_jobs(&mut self, jobs: &[SeedJob]) -> Result<Vec<JobId>, RepositoryError> {
         let Some(latest) = jobs.iter().map(|job| job.posted_at).max() else { return Ok(Vec::new()) };
         let changed_at = self.stamp(Feed::Jobs, latest)?;
-        let rows = jobs.iter().map(|job| NewJobRow::new(job.employer_id, &job.posting, job.posted_at, changed_at));
+        let rows = jobs
+            .iter()
+            .map(|job| NewJobRow::new(job.employer_id, &job.posting, JobStatus::Published, job.posted_at, changed_at));
         let ids = insert_all!(self, jobs, NewJobRow::COLUMNS, rows);
-        Ok(ids.into_iter().map(JobId).collect())
+        let ids: Vec<_> = ids.into_iter().map(JobId).collect();
+        let skills: Vec<_> = ids.iter().zip(jobs).flat_map(|(id, job)| skill_rows(*id, &job.posting.skills)).collect();
+        for batch in skills.chunks(MAX_VALUES / 2) {
+            both!(self, |c| insert_into(job_skills::table).values(batch).execute(c))?;
+        }
+        Ok(ids)
     }
 
     fn insert_applications(&mut self, applications: &[SeedApplication]) -> Result<u64, RepositoryError> {

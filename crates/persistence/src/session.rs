@@ -1,9 +1,9 @@
 use diesel::QueryResult;
 use jobportal_application::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository,
-    DocumentRepository, EmployerRepository, Error, JobRepository, OutboxRepository, PageRequest, PlanRepository,
-    ReceiptRepository, RepositoryError, Result, ScheduleRepository, SessionRepository, SubscriptionRepository,
-    UnitOfWork, UsageRepository, UserRepository,
+    DocumentRepository, EmployerRepository, Error, JobRepository, JobSearch, OutboxRepository, PageRequest,
+    PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository, SessionRepository,
+    SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository,
 };
 
 use crate::connection::AnyConnection;
@@ -121,6 +121,10 @@ impl UnitOfWork for Session<'_> {
     }
 
     fn jobs(&mut self) -> &mut dyn JobRepository {
+        self
+    }
+
+    fn search(&mut self) -> &mut dyn JobSearch {
         self
     }
 

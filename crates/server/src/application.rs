@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
-use jobportal_application::{Applications, Candidates, Changes, Employers, Jobs, Subscriptions};
+use jobportal_application::{Applications, Candidates, Changes, Employers, Jobs, Search, Subscriptions};
 use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist};
 use jobportal_files::LocalFiles;
 use jobportal_http::{App, Drain, Executor, HttpSettings};
@@ -66,6 +66,7 @@ impl Application {
             employers: Employers::new(store.clone(), clock.clone()),
             documents: core.documents(),
             jobs: Jobs::new(store.clone(), clock.clone()),
+            search: Search::new(store.clone(), clock.clone()),
             applications: Applications::new(store.clone(), clock.clone()),
             changes: Changes::new(store.clone(), clock.clone()),
             subscriptions: Subscriptions::new(store.clone(), clock.clone()),

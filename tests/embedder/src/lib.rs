@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use jobportal_application::{Actor, Applications, Clock, JobFilter, Jobs, PageRequest, Precondition, Result, Store};
+use jobportal_application::{
+    Actor, Applications, Clock, JobFilter, PageRequest, Precondition, Result, Search, SearchRequest, Store,
+};
 use jobportal_domain::{ApplicationStatus, JobId};
 
 /// Sorts applications, and writes letters about jobs.
 pub struct Recruiting {
     applications: Applications,
-    jobs: Jobs,
+    search: Search,
 }
 
 impl Recruiting {
     /// The service on a store: the portal's, or one of mocks.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { applications: Applications::new(store.clone(), clock.clone()), jobs: Jobs::new(store, clock) }
+        Self { applications: Applications::new(store.clone(), clock.clone()), search: Search::new(store, clock) }
     }
 
     /// Selects the new applications to a job that say why the candidate is the right one; returns how many.
@@ -36,12 +38,12 @@ impl Recruiting {
     /// A letter about the newest open jobs with `title`; none where there is no such job.
     pub fn letter(&self, title: &str, page: PageRequest) -> Result<Option<String>> {
         let filter = JobFilter { title: Some(title.to_owned()), ..JobFilter::default() };
-        let found = self.jobs.search(&filter, page)?;
-        if found.items.is_empty() {
+        let found = self.search.find(&SearchRequest::page(filter, page))?;
+        if found.jobs.is_empty() {
             return Ok(None);
         }
-        let lines = found.items.iter().map(|details| {
-            let posting = &details.job.posting;
+        let lines = found.jobs.iter().map(|found| {
+            let posting = &found.details.job.posting;
             format!("- {}, {} ({})\n", posting.title, posting.company_name, posting.location)
         });
         Ok(Some(format!("{} open jobs for you:\n{}", found.total, lines.collect::<String>())))

@@ -75,15 +75,11 @@ fn the_applications_to_another_employers_job_are_not_sorted() {
 #[test]
 fn a_letter_names_the_jobs_that_are_open() {
     let mut uow = MockUnitOfWork::default();
-    uow.jobs
-        .expect_search()
-        .withf(|filter, now, _| filter.title.as_deref() == Some("engineer") && *now == samples::now())
-        .returning(|_, _, _| {
-            let details =
-                JobDetails { job: samples::job(), employer: samples::employer_profile(), total_applications: 1 };
-            Ok(samples::page_of(vec![details]))
-        });
-    uow.jobs.expect_search().returning(|_, _, _| Ok(samples::page_of(Vec::new())));
+    uow.search
+        .expect_find()
+        .withf(|request, now| request.filter.title.as_deref() == Some("engineer") && *now == samples::now())
+        .returning(|_, _| Ok(samples::found_jobs(vec![samples::job_details()])));
+    uow.search.expect_find().returning(|_, _| Ok(samples::found_jobs(Vec::new())));
     let (recruiting, _) = recruiting(uow);
     let letter = recruiting.letter("engineer", samples::page()).unwrap();
     assert_eq!(letter.as_deref(), Some("1 open jobs for you:\n- Engineer, ACME (Dhaka)\n"));
@@ -93,7 +89,7 @@ fn a_letter_names_the_jobs_that_are_open() {
 #[test]
 fn a_database_that_is_away_is_told_as_such() {
     let mut uow = MockUnitOfWork::default();
-    uow.jobs.expect_search().returning(|_, _, _| Err(RepositoryError::Unavailable("no route to host".into())));
+    uow.search.expect_find().returning(|_, _| Err(RepositoryError::Unavailable("no route to host".into())));
     let (recruiting, _) = recruiting(uow);
     let refused = recruiting.letter("engineer", samples::page());
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");

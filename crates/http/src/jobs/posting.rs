@@ -1,15 +1,18 @@
 use chrono::{DateTime, Utc};
 use jobportal_application::Actor;
-use jobportal_domain::{EmailAddress, ExperienceLevel, JobPosting, JobSubtype, JobType, Text, Violations, WebAddress};
+use jobportal_domain::{
+    Country, Currency, EmailAddress, ExperienceLevel, JobPosting, JobSubtype, JobType, MAX_SKILLS, Pay, PayError,
+    PayPeriod, Skills, Text, Violations, WebAddress, Workplace,
+};
 use serde::Deserialize;
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{ExperienceLevelText, JobSubtypeText, JobTypeText};
+use super::{ExperienceLevelText, JobSubtypeText, JobTypeText, PayPeriodText, WorkplaceText};
 use crate::body::Request;
 use crate::error::ApiError;
 use crate::input::{Change, Input};
 use crate::openapi::none_required;
-use crate::wire::{IdInput, parse_time};
+use crate::wire::{IdInput, TextOrNumber, parse_time};
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
@@ -43,6 +46,27 @@ pub(crate) struct JobRequest {
     location: Input<String>,
     #[schema(value_type = Option<String>, max_length = 100, example = "70,000 - 90,000 USD")]
     salary_range: Input<String>,
+    /// The least pay. Without `salary_` keys of figures they are read from `salary_range`, if it plainly says them.
+    #[schema(value_type = Option<TextOrNumber>, example = "70000.00")]
+    salary_min: Input<TextOrNumber>,
+    /// The most pay.
+    #[schema(value_type = Option<TextOrNumber>, example = "90000.00")]
+    salary_max: Input<TextOrNumber>,
+    /// Of the figures, by ISO 4217.
+    #[schema(value_type = Option<String>, min_length = 3, max_length = 3, example = "USD")]
+    salary_currency: Input<String>,
+    /// What the figures are paid for; a year if it is left out.
+    #[schema(value_type = Option<PayPeriodText>)]
+    salary_period: Input<String>,
+    /// Where the work is done.
+    #[schema(value_type = Option<WorkplaceText>)]
+    workplace: Input<String>,
+    /// The country of the work, by ISO 3166-1 (two letters).
+    #[schema(value_type = Option<String>, min_length = 2, max_length = 2, example = "BD")]
+    country: Input<String>,
+    /// What one should know.
+    #[schema(value_type = Option<Vec<String>>, max_items = 30, example = json!(["Rust", "PostgreSQL"]))]
+    skills: Input<Vec<String>>,
     /// Applications are taken before it. Without an offset it is in UTC.
     #[schema(value_type = String, required, format = DateTime, example = "2099-12-31T23:59:59Z")]
     deadline: Input<String>,
@@ -89,6 +113,10 @@ pub(super) struct Draft {
     location: Option<Text<200>>,
     deadline: Option<DateTime<Utc>>,
     salary_range: Change<Text<100>>,
+    pay: PayDraft,
+    workplace: Change<Workplace>,
+    country: Change<Country>,
+    skills: Change<Skills>,
     application_link: Change<WebAddress>,
     application_email: Change<EmailAddress>,
     violations: Violations,
@@ -123,6 +151,15 @@ impl JobRequest {
             location: field(self.location, "location", completeness, &mut violations, Text::parse),
             deadline: field(self.deadline, "deadline", completeness, &mut violations, parse_time),
             salary_range: self.salary_range.change_text("salary_range", &mut violations),
+            pay: PayDraft {
+                minimum: amount(self.salary_min, "salary_min", &mut violations),
+                maximum: amount(self.salary_max, "salary_max", &mut violations),
+                currency: self.salary_currency.change("salary_currency", &mut violations, Currency::parse),
+                period: self.salary_period.change("salary_period", &mut violations, PayPeriod::parse),
+            },
+            workplace: self.workplace.change("workplace", &mut violations, Workplace::parse),
+            country: self.country.change("country", &mut violations, Country::parse),
+            skills: skills(self.skills, &mut violations),
             application_link: self.application_link.change("application_link", &mut violations, WebAddress::parse),
             application_email: self.application_email.change("application_email", &mut violations, EmailAddress::parse),
             violations,
@@ -145,10 +182,67 @@ fn field<T, E: std::fmt::Display>(
     input.required_as(name, violations, |raw| parse(&raw))
 }
 
+/// An amount as it was sent: what it is in the smallest unit depends on the currency.
+fn amount(input: Input<TextOrNumber>, name: &str, violations: &mut Violations) -> Change<String> {
+    input.text().change(name, violations, |raw| Ok::<_, PayError>(raw.to_owned()))
+}
+
+fn skills(input: Input<Vec<String>>, violations: &mut Violations) -> Change<Skills> {
+    match input.change_list("skills", MAX_SKILLS, violations, Text::parse) {
+        Change::Keep => Change::Keep,
+        Change::Clear => Change::Clear,
+        Change::Set(skills) => violations.check("skills", Skills::new(skills)).map_or(Change::Keep, Change::Set),
+    }
+}
+
+/// The figures of a pay as far as a request makes them.
+#[derive(Clone)]
+struct PayDraft {
+    minimum: Change<String>,
+    maximum: Change<String>,
+    currency: Change<Currency>,
+    period: Change<PayPeriod>,
+}
+
+impl PayDraft {
+    /// Makes the present pay over. Figures that the request does not give are read from the words, where it gives those.
+    fn over(&self, present: Option<Pay>, words: &Change<Text<100>>, violations: &mut Violations) -> Option<Pay> {
+        if let (Change::Keep, Change::Keep, Change::Keep, Change::Keep) =
+            (&self.minimum, &self.maximum, &self.currency, &self.period)
+        {
+            return match words {
+                Change::Keep => present,
+                Change::Clear => None,
+                Change::Set(words) => Pay::in_text(words.as_str()),
+            };
+        }
+        let currency = self.currency.apply(present.map(Pay::currency));
+        let Some(currency) = currency else {
+            if matches!((&self.minimum, &self.maximum), (Change::Set(_), _) | (_, Change::Set(_))) {
+                violations.push("salary_currency", "This field is required.");
+            }
+            return None;
+        };
+        let mut figure = |name: &str, change: &Change<String>, present: Option<i64>| match change {
+            Change::Keep => present,
+            Change::Clear => None,
+            Change::Set(raw) => violations.check(name, currency.parse_amount(raw)),
+        };
+        let minimum = figure("salary_min", &self.minimum, present.and_then(Pay::minimum));
+        let maximum = figure("salary_max", &self.maximum, present.and_then(Pay::maximum));
+        let period = self.period.apply(present.map(Pay::period)).unwrap_or(PayPeriod::Year);
+        if !violations.is_empty() || (minimum, maximum) == (None, None) {
+            return None;
+        }
+        violations.check("salary_max", Pay::new(minimum, maximum, currency, period))
+    }
+}
+
 impl Draft {
     /// Makes a new posting; one that names no company is of the employer's own.
     pub(super) fn complete(self, own_company: Option<Text<200>>) -> Result<JobPosting, Violations> {
         let mut violations = self.violations;
+        let pay = self.pay.over(None, &self.salary_range, &mut violations);
         let company_name =
             self.company_name.or_else(|| own_company.filter(|_| violations.of("company_name").is_empty()));
         if company_name.is_none() && violations.of("company_name").is_empty() {
@@ -183,6 +277,10 @@ impl Draft {
                 location,
                 deadline,
                 salary_range: self.salary_range.apply(None),
+                pay,
+                workplace: self.workplace.apply(None),
+                country: self.country.apply(None),
+                skills: self.skills.apply(None).unwrap_or_default(),
                 application_link: self.application_link.apply(None),
                 application_email: self.application_email.apply(None),
             }),
@@ -192,7 +290,9 @@ impl Draft {
 
     /// Makes the present posting over.
     pub(super) fn over(self, present: JobPosting) -> Result<JobPosting, Violations> {
-        self.violations.into_result()?;
+        let mut violations = self.violations;
+        let pay = self.pay.over(present.pay, &self.salary_range, &mut violations);
+        violations.into_result()?;
         Ok(JobPosting {
             title: self.title.unwrap_or(present.title),
             description: self.description.unwrap_or(present.description),
@@ -203,6 +303,10 @@ impl Draft {
             location: self.location.unwrap_or(present.location),
             deadline: self.deadline.unwrap_or(present.deadline),
             salary_range: self.salary_range.apply(present.salary_range),
+            pay,
+            workplace: self.workplace.apply(present.workplace),
+            country: self.country.apply(present.country),
+            skills: self.skills.apply(Some(present.skills)).unwrap_or_default(),
             application_link: self.application_link.apply(present.application_link),
             application_email: self.application_email.apply(present.application_email),
         })

@@ -1,9 +1,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use fake::faker::name::en::{FirstName, LastName};
-use jobportal_application::Result;
+use jobportal_application::{Error, Result};
 use jobportal_domain::{
-    ApplicationForm, ApplicationStatus, EmailAddress, EmployerDetails, ExperienceLevel, JobPosting, JobSubtype,
-    JobType, Money, PersonalDetails, PhoneNumber, ProfessionalDetails, Text,
+    ApplicationForm, ApplicationStatus, Country, EmailAddress, EmployerDetails, ExperienceLevel, JobPosting,
+    JobSubtype, JobType, Money, Pay, PersonalDetails, PhoneNumber, ProfessionalDetails, Skills, Text, Workplace,
 };
 use rand::rngs::ChaCha8Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -12,8 +12,8 @@ use rand::{RngExt, SeedableRng};
 use super::fields::{FIELDS, Field};
 use super::vocabulary::{City, LETTER_MIDDLES, NOTICE_PERIODS};
 use super::writing::{
-    address, description, draw, draw_city, internal, letter, link, name, pick, professional, salary_range, slug, text,
-    title, years_of,
+    address, description, draw, draw_city, internal, letter, link, name, pick, professional, salary_range, slug, some,
+    text, title, years_of,
 };
 
 /// The end of the e-mail address of every made-up account; nobody can own a name under `.example`.
@@ -184,6 +184,8 @@ impl Generator {
             (JobSubtype::Temporary, 7),
             (JobSubtype::Freelance, 7),
         ];
+        const WORKPLACES: &[(Workplace, u32)] =
+            &[(Workplace::OnSite, 55), (Workplace::Hybrid, 30), (Workplace::Remote, 15)];
         let mut rng = self.rng(Kind::Job, number);
         let drawn = pick(&mut rng, FIELDS)?;
         let field = if drawn.is_needed_everywhere && rng.random_bool(0.5) { drawn } else { employer.field };
@@ -204,6 +206,7 @@ impl Generator {
             self.now + TimeDelta::minutes(rng.random_range(1_440..130_000))
         };
         let site = slug(employer.company.as_str());
+        let salary_range = rng.random_bool(0.85).then(|| salary_range(city, level, &mut rng));
         let posting = JobPosting {
             description: text(description(&title, employer, field, level, city, &mut rng)?)?,
             title: text(&title)?,
@@ -212,7 +215,12 @@ impl Generator {
             experience_level: level,
             company_name: employer.company.clone(),
             location: text(format!("{}, {}", city.name, city.country))?,
-            salary_range: rng.random_bool(0.85).then(|| salary_range(city, level, &mut rng)).map(text).transpose()?,
+            pay: salary_range.as_deref().and_then(Pay::in_text),
+            salary_range: salary_range.map(text).transpose()?,
+            workplace: if rng.random_bool(0.9) { Some(draw(&mut rng, WORKPLACES)?) } else { None },
+            country: Some(Country::parse(city.country_code).map_err(internal)?),
+            skills: Skills::new(some(&mut rng, field.skills, 2..7).iter().map(text).collect::<Result<Vec<_>>>()?)
+                .map_err(|problem| Error::Internal(problem.into()))?,
             deadline,
             application_link: rng
                 .random_bool(0.4)

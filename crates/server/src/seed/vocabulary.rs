@@ -4,6 +4,8 @@
 pub(super) struct City {
     pub(super) name: &'static str,
     pub(super) country: &'static str,
+    /// By ISO 3166-1.
+    pub(super) country_code: &'static str,
     pub(super) currency: &'static str,
     /// Pay of a beginner per `period`, in the currency.
     pub(super) base_pay: u32,
@@ -14,12 +16,12 @@ pub(super) struct City {
 }
 
 const fn city(
-    (name, country): (&'static str, &'static str),
+    (name, country, country_code): (&'static str, &'static str, &'static str),
     (currency, base_pay, period): (&'static str, u32, &'static str),
     university: &'static str,
     weight: u32,
 ) -> City {
-    City { name, country, currency, base_pay, period, university, weight }
+    City { name, country, country_code, currency, base_pay, period, university, weight }
 }
 
 const BDT: (&str, u32, &str) = ("BDT", 28_000, "month");
@@ -29,38 +31,38 @@ const GBP: (&str, u32, &str) = ("GBP", 27_000, "year");
 const USD: (&str, u32, &str) = ("USD", 48_000, "year");
 
 pub(super) const CITIES: &[City] = &[
-    city(("Dhaka", "Bangladesh"), BDT, "University of Dhaka", 24),
-    city(("Chattogram", "Bangladesh"), BDT, "University of Chittagong", 10),
-    city(("Khulna", "Bangladesh"), BDT, "Khulna University", 5),
-    city(("Rajshahi", "Bangladesh"), BDT, "University of Rajshahi", 5),
-    city(("Sylhet", "Bangladesh"), BDT, "Shahjalal University of Science and Technology", 5),
-    city(("Barishal", "Bangladesh"), BDT, "University of Barishal", 3),
-    city(("Kolkata", "India"), INR, "University of Calcutta", 4),
-    city(("Bengaluru", "India"), INR, "Indian Institute of Science", 5),
-    city(("Mumbai", "India"), INR, "University of Mumbai", 4),
-    city(("Delhi", "India"), INR, "University of Delhi", 4),
-    city(("Singapore", "Singapore"), ("SGD", 3_600, "month"), "National University of Singapore", 4),
-    city(("Kuala Lumpur", "Malaysia"), ("MYR", 3_200, "month"), "University of Malaya", 3),
-    city(("Dubai", "United Arab Emirates"), ("AED", 7_000, "month"), "University of Dubai", 4),
-    city(("Tokyo", "Japan"), ("JPY", 3_800_000, "year"), "University of Tokyo", 2),
-    city(("Sydney", "Australia"), ("AUD", 62_000, "year"), "University of Sydney", 2),
-    city(("London", "United Kingdom"), GBP, "University College London", 5),
-    city(("Manchester", "United Kingdom"), GBP, "University of Manchester", 2),
-    city(("Berlin", "Germany"), EUR, "Humboldt University of Berlin", 4),
-    city(("Munich", "Germany"), EUR, "Technical University of Munich", 2),
-    city(("Hamburg", "Germany"), EUR, "University of Hamburg", 2),
-    city(("Paris", "France"), EUR, "Sorbonne University", 2),
-    city(("Amsterdam", "Netherlands"), EUR, "University of Amsterdam", 2),
-    city(("Madrid", "Spain"), ("EUR", 24_000, "year"), "Complutense University of Madrid", 2),
-    city(("Lisbon", "Portugal"), ("EUR", 20_000, "year"), "University of Lisbon", 2),
-    city(("Warsaw", "Poland"), ("PLN", 6_500, "month"), "University of Warsaw", 2),
-    city(("Zürich", "Switzerland"), ("CHF", 72_000, "year"), "ETH Zürich", 1),
-    city(("Toronto", "Canada"), ("CAD", 52_000, "year"), "University of Toronto", 3),
-    city(("New York", "United States"), USD, "Columbia University", 3),
-    city(("Austin", "United States"), USD, "University of Texas at Austin", 2),
-    city(("São Paulo", "Brazil"), ("BRL", 4_200, "month"), "University of São Paulo", 2),
-    city(("Nairobi", "Kenya"), ("KES", 70_000, "month"), "University of Nairobi", 2),
-    city(("Lagos", "Nigeria"), ("NGN", 250_000, "month"), "University of Lagos", 2),
+    city(("Dhaka", "Bangladesh", "BD"), BDT, "University of Dhaka", 24),
+    city(("Chattogram", "Bangladesh", "BD"), BDT, "University of Chittagong", 10),
+    city(("Khulna", "Bangladesh", "BD"), BDT, "Khulna University", 5),
+    city(("Rajshahi", "Bangladesh", "BD"), BDT, "University of Rajshahi", 5),
+    city(("Sylhet", "Bangladesh", "BD"), BDT, "Shahjalal University of Science and Technology", 5),
+    city(("Barishal", "Bangladesh", "BD"), BDT, "University of Barishal", 3),
+    city(("Kolkata", "India", "IN"), INR, "University of Calcutta", 4),
+    city(("Bengaluru", "India", "IN"), INR, "Indian Institute of Science", 5),
+    city(("Mumbai", "India", "IN"), INR, "University of Mumbai", 4),
+    city(("Delhi", "India", "IN"), INR, "University of Delhi", 4),
+    city(("Singapore", "Singapore", "SG"), ("SGD", 3_600, "month"), "National University of Singapore", 4),
+    city(("Kuala Lumpur", "Malaysia", "MY"), ("MYR", 3_200, "month"), "University of Malaya", 3),
+    city(("Dubai", "United Arab Emirates", "AE"), ("AED", 7_000, "month"), "University of Dubai", 4),
+    city(("Tokyo", "Japan", "JP"), ("JPY", 3_800_000, "year"), "University of Tokyo", 2),
+    city(("Sydney", "Australia", "AU"), ("AUD", 62_000, "year"), "University of Sydney", 2),
+    city(("London", "United Kingdom", "GB"), GBP, "University College London", 5),
+    city(("Manchester", "United Kingdom", "GB"), GBP, "University of Manchester", 2),
+    city(("Berlin", "Germany", "DE"), EUR, "Humboldt University of Berlin", 4),
+    city(("Munich", "Germany", "DE"), EUR, "Technical University of Munich", 2),
+    city(("Hamburg", "Germany", "DE"), EUR, "University of Hamburg", 2),
+    city(("Paris", "France", "FR"), EUR, "Sorbonne University", 2),
+    city(("Amsterdam", "Netherlands", "NL"), EUR, "University of Amsterdam", 2),
+    city(("Madrid", "Spain", "ES"), ("EUR", 24_000, "year"), "Complutense University of Madrid", 2),
+    city(("Lisbon", "Portugal", "PT"), ("EUR", 20_000, "year"), "University of Lisbon", 2),
+    city(("Warsaw", "Poland", "PL"), ("PLN", 6_500, "month"), "University of Warsaw", 2),
+    city(("Zürich", "Switzerland", "CH"), ("CHF", 72_000, "year"), "ETH Zürich", 1),
+    city(("Toronto", "Canada", "CA"), ("CAD", 52_000, "year"), "University of Toronto", 3),
+    city(("New York", "United States", "US"), USD, "Columbia University", 3),
+    city(("Austin", "United States", "US"), USD, "University of Texas at Austin", 2),
+    city(("São Paulo", "Brazil", "BR"), ("BRL", 4_200, "month"), "University of São Paulo", 2),
+    city(("Nairobi", "Kenya", "KE"), ("KES", 70_000, "month"), "University of Nairobi", 2),
+    city(("Lagos", "Nigeria", "NG"), ("NGN", 250_000, "month"), "University of Lagos", 2),
 ];
 
 pub(super) const OPENINGS: &[&str] = &[

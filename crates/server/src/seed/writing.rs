@@ -193,7 +193,7 @@ pub(super) fn pick<'a, T>(rng: &mut ChaCha8Rng, items: &'a [T]) -> Result<&'a T>
 }
 
 /// Some of `items`, as many as `count` says or as there are, in any order.
-fn some(rng: &mut ChaCha8Rng, items: &[&'static str], count: std::ops::Range<usize>) -> Vec<&'static str> {
+pub(super) fn some(rng: &mut ChaCha8Rng, items: &[&'static str], count: std::ops::Range<usize>) -> Vec<&'static str> {
     let count = rng.random_range(count);
     items.sample(rng, count).copied().collect()
 }

@@ -1,0 +1,13 @@
+DROP TABLE job_skills;
+ALTER TABLE jobs
+DROP COLUMN company_search,
+DROP COLUMN salary_yearly_maximum,
+DROP COLUMN salary_yearly_minimum,
+DROP COLUMN salary_period,
+DROP COLUMN salary_currency,
+DROP COLUMN salary_maximum,
+DROP COLUMN salary_minimum,
+DROP COLUMN skills,
+DROP COLUMN country,
+DROP COLUMN workplace,
+DROP COLUMN status;

@@ -1,0 +1,12 @@
+DROP TABLE job_skills;
+ALTER TABLE jobs DROP COLUMN company_search;
+ALTER TABLE jobs DROP COLUMN salary_yearly_maximum;
+ALTER TABLE jobs DROP COLUMN salary_yearly_minimum;
+ALTER TABLE jobs DROP COLUMN salary_period;
+ALTER TABLE jobs DROP COLUMN salary_currency;
+ALTER TABLE jobs DROP COLUMN salary_maximum;
+ALTER TABLE jobs DROP COLUMN salary_minimum;
+ALTER TABLE jobs DROP COLUMN skills;
+ALTER TABLE jobs DROP COLUMN country;
+ALTER TABLE jobs DROP COLUMN workplace;
+ALTER TABLE jobs DROP COLUMN status;
