@@ -8,8 +8,8 @@ use futures_util::future::{join, join_all};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use jobportal_application::{Clock, NewUser, PasswordHasher, SystemClock};
 use jobportal_domain::{
-    EmailAddress, ExperienceLevel, JobPosting, JobStatus, JobSubtype, JobType, Password, Period, PhoneNumber, PlanName, Skills,
-    Subscription, Text, UserType,
+    EmailAddress, ExperienceLevel, JobPosting, JobStatus, JobSubtype, JobType, Password, Period, PhoneNumber, PlanName,
+    Skills, Subscription, Text, UserType,
 };
 use jobportal_security::BcryptHasher;
 use jobportal_tests::app::{Account, PASSWORD, TestApp, fresh_contact};

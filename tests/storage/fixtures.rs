@@ -82,6 +82,11 @@ pub(crate) fn posting(title: &str) -> JobPosting {
     }
 }
 
+/// Such a posting as the first release knew it.
+pub(crate) fn plain_posting(title: &str) -> JobPosting {
+    JobPosting { pay: None, workplace: None, country: None, skills: Skills::default(), ..posting(title) }
+}
+
 pub(crate) fn job(store: &dyn Store, employer: EmployerId, title: &str) -> JobId {
     store.write(|uow| Ok(uow.jobs().insert(employer, &posting(title), JobStatus::Published, now())?.id)).unwrap()
 }

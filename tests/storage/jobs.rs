@@ -8,7 +8,9 @@ use jobportal_domain::{
 };
 use jobportal_tests::database::TestDatabase;
 
-use crate::fixtures::{after, apply, at_once, candidate, document, employer, job, now, page, posting, text};
+use crate::fixtures::{
+    after, apply, at_once, candidate, document, employer, job, now, page, plain_posting, posting, text,
+};
 
 on_both![
     a_job_comes_back_as_it_was_stored,
@@ -24,14 +26,8 @@ on_both![
 fn a_job_comes_back_as_it_was_stored(db: &TestDatabase) {
     let store = db.store();
     let (owner, employer_id) = employer(&*store, 1);
-    let mut sparse = posting("Sparse");
-    sparse.salary_range = None;
-    sparse.pay = None;
-    sparse.workplace = None;
-    sparse.country = None;
-    sparse.skills = Skills::default();
-    sparse.application_link = None;
-    sparse.application_email = None;
+    let sparse =
+        JobPosting { salary_range: None, application_link: None, application_email: None, ..plain_posting("Sparse") };
     for posting in [posting("Full"), sparse] {
         let job =
             store.write(|uow| Ok(uow.jobs().insert(employer_id, &posting, JobStatus::Published, now())?)).unwrap();

@@ -6,7 +6,7 @@ use jobportal_domain::{JobState, JobStatus, UserType};
 use jobportal_persistence::{MigrateError, MigrationState, Migrator};
 use jobportal_tests::database::{Backend, TestDatabase};
 
-use crate::fixtures::{after, apply, candidate, employer, job, now, posting, user};
+use crate::fixtures::{after, apply, candidate, employer, job, now, plain_posting, posting, user};
 
 on_both![
     what_was_undone_can_be_done_again,
@@ -68,7 +68,9 @@ fn nothing_is_done_twice_and_data_survives(db: &TestDatabase) {
 fn migrations_of_a_later_release_keep_the_data(db: &TestDatabase) {
     let store = db.store();
     let (user, _) = candidate(&*store, 1);
-    let job = job(&*store, employer(&*store, 2).1, "Engineer");
+    let (_, employer) = employer(&*store, 2);
+    let posting = plain_posting("Engineer");
+    let job = store.write(|uow| Ok(uow.jobs().insert(employer, &posting, JobStatus::Published, now())?.id)).unwrap();
     let before = store.read(|uow| Ok(uow.jobs().details(job)?)).unwrap();
     let mut migrator = Migrator::connect(db.url()).unwrap();
     let later = migrator.status().unwrap().len() - 1;

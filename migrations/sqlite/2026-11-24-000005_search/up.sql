@@ -11,7 +11,7 @@ ALTER TABLE jobs ADD COLUMN salary_minimum INTEGER CHECK (salary_minimum >= 0);
 ALTER TABLE jobs ADD COLUMN salary_maximum INTEGER CHECK (salary_maximum >= 0);
 ALTER TABLE jobs ADD COLUMN salary_currency TEXT CHECK (length(salary_currency) = 3);
 ALTER TABLE jobs ADD COLUMN salary_period TEXT CHECK (
-    salary_period IN ('hour', 'day', 'week', 'month', 'year') AND salary_currency IS NOT NULL
+    salary_period IS NULL OR (salary_period IN ('hour', 'day', 'week', 'month', 'year') AND salary_currency IS NOT NULL)
 );
 ALTER TABLE jobs ADD COLUMN salary_yearly_minimum INTEGER NOT NULL DEFAULT 0 CHECK (salary_yearly_minimum >= 0);
 ALTER TABLE jobs ADD COLUMN salary_yearly_maximum INTEGER NOT NULL DEFAULT 0 CHECK (salary_yearly_maximum >= 0);
