@@ -27,11 +27,21 @@ pub(crate) fn job_fields(id: i64, posted_at: &Value) -> Value {
         "company_name": "Tech Solutions Ltd.",
         "location": "New York, NY",
         "salary_range": "70,000 - 90,000 USD",
+        "salary_min": "70000.00",
+        "salary_max": "90000.00",
+        "salary_currency": "USD",
+        "salary_period": "year",
+        "workplace": null,
+        "country": null,
+        "skills": [],
         "posted_at": posted_at,
+        "updated_at": posted_at,
         "deadline": "2099-12-31T23:59:59.000000Z",
         "application_link": "https://techsolutions.com/careers/software-engineer",
         "application_email": "jobs@techsolutions.com",
         "is_deleted": false,
+        "state": "published",
+        "close_reason": null,
     })
 }
 
@@ -165,13 +175,17 @@ app_tests! {
             });
             expected = with(expected.clone(), &json!({
                 "title": changes["title"], "deadline": "2099-12-31T00:00:00.000000Z", "salary_range": null,
-                "application_link": null,
+                "application_link": null, "salary_min": null, "salary_max": null, "salary_currency": null,
+                "salary_period": null,
             }));
             let answer = app.patch(&path, Some(&employer.token), changes).await;
+            expected["updated_at"] = recent(&app, &answer.json["updated_at"]);
             assert_eq!(answer.outcome(), (200, expected.clone()), "PATCH {path}");
             assert_eq!(app.patch(&path, Some(&employer.token), json!({})).await.outcome(), (200, expected));
             let answer = app.put(&path, Some(&employer.token), app.job_body()).await;
-            assert_eq!(answer.outcome(), (200, posted.json.clone()), "PUT {path}");
+            let updated_at = recent(&app, &answer.json["updated_at"]);
+            let whole = with(posted.json.clone(), &json!({ "updated_at": updated_at }));
+            assert_eq!(answer.outcome(), (200, whole), "PUT {path}");
             expected = answer.json;
         }
     }
@@ -209,7 +223,9 @@ app_tests! {
 
             let path = format!("{path}/{id}/");
             let answer = app.client.call(method, &path, Some(&owner.token), None).await;
-            let data = with(posted.json.clone(), &json!({ "is_deleted": true }));
+            let updated_at = recent(&app, &answer.json["data"]["updated_at"]);
+            let gone = json!({ "is_deleted": true, "state": "deleted", "updated_at": updated_at });
+            let data = with(posted.json.clone(), &gone);
             assert_eq!(answer.outcome(), (200, json!({ "error": "Job is deleted.", "data": data })), "{method} {path}");
             let again = app.client.call(method, &path, Some(&owner.token), None).await;
             let already = "Job is already deleted.";
