@@ -59,7 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
-    ("jobportal-cache", &["jobportal-application", "async-trait", "moka"]),
+    ("jobportal-cache", &["jobportal-application", "async-trait", "chrono", "moka"]),
     ("jobportal-files", &["jobportal-application", "async-trait", "bytes", "chrono", "tempfile", "tokio"]),
     (
         "jobportal-http",
@@ -73,6 +73,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bytes",
             "chrono",
             "crossbeam-channel",
+            "flate2",
             "futures-util",
             "serde",
             "serde_json",

@@ -31,6 +31,7 @@ mod passwords;
 mod permissions;
 mod process;
 mod readme;
+mod responses;
 mod sessions;
 mod subscriptions;
 mod verification;

@@ -248,7 +248,8 @@ async fn what_one_node_writes_the_other_reads_at_once() {
         return;
     }
     let database = TestDatabase::create_empty(Backend::Postgres);
-    let program = Program::new(database.url(), &[]);
+    // As in production: nodes do not tell each other what changed.
+    let program = Program::new(database.url(), &[("cache.responses", "false")]);
     let [(_first, first), (_second, second)] = [program.serve(&["--no-worker"]), program.serve(&["--no-worker"])];
     let body = json!({
         "email": "erin@example.com", "contract_number": "01711111111", "user_type": "employer", "password": PASSWORD,

@@ -33,6 +33,7 @@ mod idempotency;
 mod jobs;
 mod migrations;
 mod notifications;
+mod responses;
 mod schedule;
 mod seeding;
 mod store;

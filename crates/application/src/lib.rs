@@ -18,6 +18,7 @@
 //! | Changes by several people | | [`Precondition`] | |
 //! | Repeated requests | [`Once`] | [`RequestKey`], [`Receipt`] | [`ReceiptRepository`] with [`StoredReceipt`] |
 //! | Periodic tasks | [`Schedule`] | | [`ScheduleRepository`] |
+//! | Answers kept ready | | [`Subject`] | [`ChangeListener`], [`ResponseCache`] with [`Moment`] |
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
 //! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`Vault`], [`Clock`] with [`SystemClock`] |
 //! | Lists | | [`PageRequest`], [`Page`]; [`SliceRequest`], [`Slice`], [`Position`] | |
@@ -43,6 +44,7 @@ mod limits;
 mod notifications;
 mod page;
 mod precondition;
+mod responses;
 mod schedule;
 mod search;
 mod security;
@@ -74,6 +76,7 @@ pub use notifications::{
 };
 pub use page::{Page, PageRequest, Position, Slice, SliceRequest};
 pub use precondition::Precondition;
+pub use responses::{ChangeListener, Moment, ResponseCache, Subject};
 pub use schedule::{Schedule, ScheduleRepository};
 pub use search::{
     Facet, FacetCount, FacetCounts, FoundJob, FoundJobs, JobFilter, JobOrder, JobSearch, PayFilter, Search,

@@ -29,6 +29,7 @@ pub use crate::idempotency::MockReceiptRepository;
 pub use crate::jobs::MockJobRepository;
 pub use crate::limits::{MockRateLimiter, MockSessionDenylist};
 pub use crate::notifications::{MockMailer, MockOutboxRepository};
+pub use crate::responses::{MockChangeListener, MockResponseCache};
 pub use crate::schedule::MockScheduleRepository;
 pub use crate::search::MockJobSearch;
 pub use crate::security::{MockAccessTokens, MockPasswordHasher, MockRandomSource, MockVault};

@@ -5,10 +5,13 @@
 //! the very thing that a request changes, so that a new application does not fail the employer's edit of the job.
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+};
 use actix_web::http::header::{IF_MATCH, IF_NONE_MATCH, VARY};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -22,6 +25,7 @@ use jobportal_domain::Version;
 use crate::error::ApiError;
 use crate::extract::app_of;
 use crate::openapi::{Describe, Operation, string};
+use crate::responses::Representations;
 
 /// The most entity tags that are read of one request.
 const MAX_TAGS: usize = 100;
@@ -76,27 +80,47 @@ fn tag(response: ServiceResponse, version: Option<Version>) -> ServiceResponse {
     if response.headers().get(name) == Some(&value) {
         return response;
     }
-    let (request, response) = response.into_parts();
+    let (request, mut response) = response.into_parts();
+    let kept = response.extensions_mut().remove::<Arc<Representations>>();
     let (mut response, body) = response.into_parts();
-    let body = match body.try_into_bytes() {
-        Ok(body) => body,
-        Err(body) => return ServiceResponse::new(request, response.set_body(body)),
+    let representations = match kept {
+        Some(kept) => kept,
+        None => match body.try_into_bytes() {
+            Ok(body) => {
+                let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+                let tag = tag.unwrap_or_else(|| entity_tag(&body, version));
+                Arc::new(Representations::new(body, tag))
+            }
+            Err(body) => return ServiceResponse::new(request, response.set_body(body)),
+        },
     };
     let headers = response.headers_mut();
-    if !headers.contains_key(ETAG) {
-        insert(headers, ETAG, &entity_tag(&body, version));
-    }
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     }
-    headers.append(VARY, HeaderValue::from_static("Authorization"));
-    let is_known = headers.get(ETAG).and_then(|tag| tag.to_str().ok()).is_some_and(|tag| has(&request, tag));
-    if !is_known {
-        return ServiceResponse::new(request, response.set_body(BoxBody::new(body)));
+    let sent = if headers.get(CONTENT_TYPE).is_some_and(is_text) {
+        headers.append(VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
+        representations.wanted_by(&request)
+    } else {
+        headers.append(VARY, HeaderValue::from_static("Authorization"));
+        representations.plain()
+    };
+    insert(headers, ETAG, &sent.tag);
+    if has(&request, &sent.tag) {
+        headers.remove(CONTENT_TYPE);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return ServiceResponse::new(request, response.set_body(BoxBody::new(())));
     }
-    headers.remove(CONTENT_TYPE);
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    ServiceResponse::new(request, response.set_body(BoxBody::new(())))
+    if sent.is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    ServiceResponse::new(request, response.set_body(BoxBody::new(sent.body.clone())))
+}
+
+/// Whether a media type is worth compressing: of the others, each is compressed by itself.
+fn is_text(media_type: &HeaderValue) -> bool {
+    let media_type = media_type.as_bytes();
+    media_type.starts_with(b"text/") || media_type.starts_with(b"application/json")
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

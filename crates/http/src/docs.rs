@@ -3,13 +3,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Path;
 use bytes::Bytes;
 
 use crate::conditional::entity_tag;
 use crate::error::ApiError;
 use crate::openapi::Operation;
+use crate::responses::{Representations, represented};
 
 /// The guide that stands above the operations.
 pub(crate) const GUIDE: &str = include_str!("../GUIDE.md");
@@ -39,9 +40,8 @@ static FILES: LazyLock<BTreeMap<&str, File>> = LazyLock::new(|| {
 
 /// A file as it is sent.
 struct File {
-    content: Bytes,
+    content: Arc<Representations>,
     media_type: String,
-    tag: String,
 }
 
 impl File {
@@ -51,18 +51,18 @@ impl File {
             Cow::Owned(content) => Bytes::from(content),
         };
         let tag = entity_tag(&content, None);
-        Self { content, media_type: media_type.into(), tag }
+        Self { content: Arc::new(Representations::new(content, tag)), media_type: media_type.into() }
     }
 
     fn answer(&self) -> HttpResponse {
-        HttpResponse::Ok()
-            .insert_header((ETAG, self.tag.as_str()))
+        let answer = HttpResponse::Ok()
             .insert_header((CACHE_CONTROL, "no-cache"))
             .insert_header((CONTENT_SECURITY_POLICY, POLICY))
             .insert_header((REFERRER_POLICY, "no-referrer"))
             .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .content_type(self.media_type.as_str())
-            .body(self.content.clone())
+            .finish();
+        represented(answer, &self.content)
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_file_that_the_page_loads_is_there() {
-        let page = std::str::from_utf8(&PAGE.content).unwrap();
+        let page = std::str::from_utf8(&PAGE.content.plain().body).unwrap();
         let loaded: Vec<_> = page.split("\"../docs/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(loaded.len(), FILES.len());
         assert!(loaded.iter().all(|name| FILES.contains_key(name)), "{loaded:?}");

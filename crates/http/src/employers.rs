@@ -1,7 +1,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use jobportal_application::ReviseEmployer;
+use jobportal_application::{ReviseEmployer, Subject};
 use jobportal_domain::{DocumentKind, EmployerDetails, EmployerId, EmployerProfile, Text, Violations, WebAddress};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,6 +15,7 @@ use crate::extract::{Employer, PathId};
 use crate::input::Input;
 use crate::openapi::Operation;
 use crate::page::{Paging, array};
+use crate::responses::Reply;
 use crate::wire::{DocumentPath, IdInput};
 
 type Answer = Result<HttpResponse, ApiError>;
@@ -79,8 +80,11 @@ pub(crate) fn own_doc() -> Operation {
 
 /// `GET /employer/profile/{id}/`
 pub(crate) async fn find(app: Data<App>, PathId(id): PathId) -> Answer {
-    let profile = app.run(move |app| app.employers.find(EmployerId(id))).await?;
-    Ok(answer(profile))
+    let render = |profile: EmployerProfile| {
+        let shows = [Subject::Employer(profile.id)];
+        Ok(Reply::to_all(answer(profile), shows))
+    };
+    app.answer_all(&format!("/employer/profile/{id}"), move |app| app.employers.find(EmployerId(id)), render).await
 }
 
 pub(crate) fn find_doc() -> Operation {

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use jobportal_application::{JobDetails, JobFilter, Page, SearchRequest};
+use jobportal_application::{JobDetails, JobFilter, Page, SearchRequest, Subject};
 use jobportal_domain::{
     Country, ExperienceLevel, Job, JobId, JobState, JobStatus, JobSubtype, JobType, Pay, PayPeriod, Text, Violations,
     Workplace,
@@ -23,6 +23,7 @@ use crate::extract::{Caller, Employer, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::openapi::{Operation, TEXT, integer, one_of, schema_of, string};
 use crate::page::{Paging, Query, page_headers};
+use crate::responses::Reply;
 use crate::wire::Timestamp;
 
 use posting::{Completeness, Draft, JobRequest, ReviseJobRequest};
@@ -378,9 +379,15 @@ struct NoOwnJobsBody {
 
 /// `GET /job/{id}/`
 pub(crate) async fn details(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
-    let details = app.run(move |app| app.jobs.details(&actor, JobId(id))).await?;
-    let version = details.job.version;
-    Ok(versioned(HttpResponse::Ok().json(JobDetailsBody::new(details, app.clock.now())), version))
+    let render = |details: JobDetails| {
+        let (is_draft, deadline) = (details.job.status == JobStatus::Draft, details.job.posting.deadline);
+        let (version, shows) =
+            (details.job.version, [Subject::Job(details.job.id), Subject::Employer(details.employer.id)]);
+        let answer = versioned(HttpResponse::Ok().json(JobDetailsBody::new(details, app.clock.now())), version);
+        // A draft is for its employer alone.
+        Ok(if is_draft { Reply::to_caller(answer) } else { Reply::to_all(answer, shows).turning_at(deadline) })
+    };
+    app.answer_all(&format!("/job/{id}"), move |app| app.jobs.details(&actor, JobId(id)), render).await
 }
 
 pub(crate) fn details_doc() -> Operation {

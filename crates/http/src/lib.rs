@@ -24,6 +24,7 @@ mod limits;
 mod openapi;
 mod page;
 mod portal;
+mod responses;
 mod routes;
 mod subscriptions;
 mod wire;
@@ -33,11 +34,12 @@ use std::time::Duration;
 
 use jobportal_application::{
     AccessTokens, Accounts, Applications, Candidates, Changes, Clock, Documents, Employers, FileStore, Jobs,
-    RateLimiter, Search, SessionDenylist, Store, Subscriptions, Vault,
+    RateLimiter, ResponseCache, Search, SessionDenylist, Store, Subscriptions, Vault,
 };
 
 pub use executor::{Drain, Executor, Rejected};
 pub use openapi::openapi;
+pub use responses::Ready;
 pub use routes::configure;
 
 /// What an operator may choose about the API.
@@ -83,6 +85,8 @@ pub struct App {
     pub denylist: Arc<dyn SessionDenylist>,
     /// Limits what one client may do; `None`: nothing is limited.
     pub limiter: Option<Arc<dyn RateLimiter>>,
+    /// Keeps answers that many ask for; `None`: each is read anew.
+    pub responses: Option<Arc<dyn ResponseCache<Arc<Ready>>>>,
     /// Keeps the content of documents.
     pub files: Arc<dyn FileStore>,
     /// Asked whether the database answers.

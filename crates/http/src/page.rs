@@ -24,6 +24,14 @@ impl Query {
         self.0.iter().rev().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
+    /// The same for all requests at this address that ask for the same, as far as that can be told from these parameters.
+    pub(crate) fn key(&self, request: &HttpRequest) -> String {
+        let mut given: Vec<_> = self.0.iter().filter(|(_, value)| !value.is_empty()).collect();
+        given.sort();
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
+        format!("{}{}?{query}", base_url(request), request.path())
+    }
+
     /// The same parameters with another page, as a query string.
     fn with_page(&self, page: u32) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

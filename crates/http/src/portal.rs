@@ -1,7 +1,6 @@
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::HttpResponse;
-use actix_web::http::header::ETAG;
 use actix_web::web::Data;
 use jobportal_application::Error;
 use serde::Serialize;
@@ -12,6 +11,7 @@ use crate::App;
 use crate::conditional::{NO_STORE, entity_tag};
 use crate::error::ApiError;
 use crate::openapi::{self, Operation, schema_of};
+use crate::responses::{Representations, represented};
 use crate::wire::StatusBody;
 
 #[derive(Serialize, ToSchema)]
@@ -52,17 +52,15 @@ schema_of! {
     OpenApiBody as "OpenApi" => ObjectBuilder::new().schema_type(Type::Object);
 }
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(openapi::openapi);
-
-/// The tag of the document, which stays as it is while the program runs.
-static DOCUMENT_TAG: LazyLock<String> = LazyLock::new(|| entity_tag(DOCUMENT.as_bytes(), None));
+static DOCUMENT: LazyLock<Arc<Representations>> = LazyLock::new(|| {
+    let document = openapi::openapi();
+    let tag = entity_tag(document.as_bytes(), None);
+    Arc::new(Representations::new(document.into(), tag))
+});
 
 /// `GET /openapi.json`
 pub(crate) async fn openapi() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .insert_header((ETAG, DOCUMENT_TAG.as_str()))
-        .body(DOCUMENT.as_str())
+    represented(HttpResponse::Ok().content_type("application/json").finish(), &DOCUMENT)
 }
 
 pub(crate) fn openapi_doc() -> Operation {

@@ -1,7 +1,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use jobportal_application::PlanUsage;
+use jobportal_application::{PlanUsage, Subject};
 use jobportal_domain::{Money, Period, Plan, PlanId, PlanName, PlanTerms, Subscription, Text, Violations};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +14,8 @@ use crate::extract::{Admin, Caller, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::input::Input;
 use crate::openapi::{Operation, one_of, schema_of};
-use crate::page::{Paging, array};
+use crate::page::{Paging, Query, array};
+use crate::responses::Reply;
 use crate::wire::{FlagInput, IdInput, TextOrNumber, Timestamp};
 
 type Answer = Result<HttpResponse, ApiError>;
@@ -188,8 +189,9 @@ impl PlanRequest {
 
 /// `GET /subscription/plan/`
 pub(crate) async fn plans(app: Data<App>, request: HttpRequest, _: Caller, Paging(page): Paging<100>) -> Answer {
-    let page = app.run(move |app| app.subscriptions.plans(page)).await?;
-    Ok(array(&request, page, PlanBody::from))
+    let key = Query::of(&request).key(&request);
+    let render = |plans| Ok(Reply::to_all(array(&request, plans, PlanBody::from), [Subject::Plans]));
+    app.answer_all(&key, move |app| app.subscriptions.plans(page), render).await
 }
 
 pub(crate) fn plans_doc() -> Operation {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::{delete, insert_into, update};
 use jobportal_application::{
     AccountDetails, AccountSummary, CodeRepository, Contact, NewUser, Page, PageRequest, RepositoryError,
-    SessionRepository, UserRepository,
+    SessionRepository, Subject, UserRepository,
 };
 use jobportal_domain as domain;
 use jobportal_domain::{CodePurpose, EmailAddress, OneTimeCode, PasswordHash, PhoneNumber, User, UserId, UserType};
@@ -171,7 +171,12 @@ impl UserRepository for Session<'_> {
 
     fn purge_unverified(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError> {
         let past = users::table.filter(users::verified_at.is_null()).filter(users::created_at.lt(At(before)));
-        both!(self, |c| delete(past).execute(c)).map(|count| count as u64)
+        let deleted = both!(self, |c| delete(past).execute(c))?;
+        if deleted > 0 {
+            // Their profiles go with them.
+            self.changes(Subject::Everything);
+        }
+        Ok(deleted as u64)
     }
 }
 

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::{insert_into, select, update};
 use jobportal_application::{
     ApplicationDetails, ApplicationParties, ApplicationRepository, Constraint, JobWithEmployer, NewApplication,
-    OwnedApplication, Page, PageRequest, ReceivedApplication, RepositoryError, SeedApplication,
+    OwnedApplication, Page, PageRequest, ReceivedApplication, RepositoryError, SeedApplication, Subject,
 };
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, EmailAddress, JobApplication, JobId, Money,
@@ -152,6 +152,7 @@ impl<'a> NewApplicationRow<'a> {
 
 impl ApplicationRepository for Session<'_> {
     fn insert(&mut self, application: &NewApplication) -> Result<Option<ApplicationId>, RepositoryError> {
+        self.changes(Subject::Job(application.job_id));
         let employer = jobs::table.find(application.job_id.0).select(jobs::employer_id);
         let found: Option<i64> = both!(self, |c| employer.get_result(c).optional())?;
         let employer_id = found.ok_or(RepositoryError::Conflict(Constraint::Reference))?;

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::{insert_into, update};
-use jobportal_application::{EmployerRepository, Page, PageRequest, RepositoryError};
+use jobportal_application::{EmployerRepository, Page, PageRequest, RepositoryError, Subject};
 use jobportal_domain::{
     DocumentId, EmployerDetails, EmployerId, EmployerProfile, StoredDocument, Text, UserId, Version, WebAddress,
 };
@@ -144,6 +144,7 @@ impl EmployerRepository for Session<'_> {
         version: Version,
         now: DateTime<Utc>,
     ) -> Result<(), RepositoryError> {
+        self.changes(Subject::Employer(id));
         let changes = (
             DetailsRow::from(details),
             employers::picture_id.eq(picture.map(i64::from)),

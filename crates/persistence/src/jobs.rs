@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
 use diesel::{delete, insert_into, update};
-use jobportal_application::{JobDetails, JobRepository, OwnedJob, Page, PageRequest, RepositoryError};
+use jobportal_application::{JobDetails, JobRepository, OwnedJob, Page, PageRequest, RepositoryError, Subject};
 use jobportal_domain::{
     Country, Currency, EmailAddress, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobStatus, JobSubtype,
     JobType, Pay, PayPeriod, Skills, Text, UserId, Version, WebAddress, Workplace,
@@ -286,6 +286,7 @@ impl JobRepository for Session<'_> {
         let changed_at = self.stamp(Feed::Jobs, now)?;
         let row = NewJobRow::new(employer, posting, status, now, changed_at);
         let id = both!(self, |c| insert_into(jobs::table).values(row).returning(jobs::id).get_result(c))?;
+        self.changes(Subject::Job(JobId(id)));
         self.insert_skills(&skill_rows(JobId(id), &posting.skills))?;
         Ok(Job {
             id: JobId(id),
@@ -312,6 +313,7 @@ impl JobRepository for Session<'_> {
     }
 
     fn update(&mut self, job: &Job) -> Result<(), RepositoryError> {
+        self.changes(Subject::Job(job.id));
         if job.is_deleted() {
             self.stamp_applications(job)?;
         }
@@ -367,6 +369,9 @@ impl JobRepository for Session<'_> {
             let changed_at = self.stamp(Feed::Jobs, now)?;
             let changes = (jobs::closed_at.eq(Some(At(now))), jobs::changed_at.eq(At(changed_at)));
             both!(self, |c| update(jobs::table.filter(jobs::id.eq_any(&ids))).set(changes).execute(c))?;
+            for id in &ids {
+                self.changes(Subject::Job(JobId(*id)));
+            }
         }
         Ok(ids.len())
     }

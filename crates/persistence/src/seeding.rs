@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::{insert_into, insert_or_ignore_into};
 use jobportal_application::{
     BulkRepository, Constraint, RepositoryError, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser,
+    Subject,
 };
 use jobportal_domain::{CandidateId, EmployerId, JobId, JobStatus, UserId};
 
@@ -176,6 +177,7 @@ impl BulkRepository for Session<'_> {
 
     fn insert_jobs(&mut self, jobs: &[SeedJob]) -> Result<Vec<JobId>, RepositoryError> {
         let Some(latest) = jobs.iter().map(|job| job.posted_at).max() else { return Ok(Vec::new()) };
+        self.changes(Subject::Everything);
         let changed_at = self.stamp(Feed::Jobs, latest)?;
         let rows = jobs
             .iter()
@@ -190,6 +192,7 @@ impl BulkRepository for Session<'_> {
     }
 
     fn insert_applications(&mut self, applications: &[SeedApplication]) -> Result<u64, RepositoryError> {
+        self.changes(Subject::Everything);
         let mut stored = 0;
         for batch in applications.chunks(MAX_VALUES / NewApplicationRow::COLUMNS) {
             let placed = self.place(batch)?;
@@ -216,6 +219,7 @@ impl BulkRepository for Session<'_> {
     }
 
     fn delete_all(&mut self) -> Result<(), RepositoryError> {
+        self.changes(Subject::Everything);
         let result = match &mut *self.connection {
             AnyConnection::Sqlite(c) => {
                 TABLES.iter().try_for_each(|table| c.batch_execute(&format!("DELETE FROM {table}")))

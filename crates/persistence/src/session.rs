@@ -1,9 +1,9 @@
 use diesel::QueryResult;
 use jobportal_application::{
-    Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository,
-    DocumentRepository, EmployerRepository, Error, JobRepository, JobSearch, OutboxRepository, PageRequest,
-    PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository, SessionRepository,
-    SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository,
+    Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeListener, ChangeRepository,
+    CodeRepository, DocumentRepository, EmployerRepository, Error, JobRepository, JobSearch, OutboxRepository,
+    PageRequest, PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository, SessionRepository,
+    Subject, SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository,
 };
 
 use crate::connection::AnyConnection;
@@ -13,6 +13,8 @@ use crate::error::classify;
 pub(crate) struct Session<'c> {
     pub(crate) connection: &'c mut AnyConnection,
     has_failed: bool,
+    listener: Option<&'c dyn ChangeListener>,
+    changed: Vec<Subject>,
 }
 
 /// Runs a query, written once and checked against both databases, on the connection of a [`Session`].
@@ -53,14 +55,15 @@ impl<'c> Session<'c> {
     /// Runs `work` in a transaction. The inner result is that of the work; the outer error says that it could not begin.
     pub(crate) fn transact(
         connection: &'c mut AnyConnection,
+        listener: Option<&'c dyn ChangeListener>,
         access: Access,
         work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>,
     ) -> Result<Result<()>> {
-        if access == Access::Statement {
-            return Ok(work(&mut Session { connection, has_failed: false }));
-        }
         connection.begin(access).map_err(classify)?;
-        let mut session = Session { connection, has_failed: false };
+        let mut session = Session { connection, has_failed: false, listener, changed: Vec::new() };
+        if access == Access::Statement {
+            return Ok(work(&mut session));
+        }
         let outcome = work(&mut session).and_then(|()| session.check());
         if access == Access::Write && outcome.is_ok() {
             return Ok(session.connection.commit().map_err(|error| classify(error).into()));
@@ -68,6 +71,11 @@ impl<'c> Session<'c> {
         // A read has nothing to commit. If the connection is lost the pool drops it, and with it the transaction.
         let _ = session.connection.rollback();
         Ok(outcome)
+    }
+
+    /// Notes what this transaction may change, for those who are told at its end.
+    pub(crate) fn changes(&mut self, subject: Subject) {
+        self.changed.push(subject);
     }
 
     /// Classifies the error of a statement, and remembers that there was one.
@@ -86,6 +94,15 @@ impl<'c> Session<'c> {
     pub(crate) fn ping(&mut self) -> Result<(), RepositoryError> {
         let result = self.connection.ping();
         self.settle(result)
+    }
+}
+
+impl Drop for Session<'_> {
+    /// The transaction has ended, however it did: one whose commit failed may be done all the same.
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.filter(|_| !self.changed.is_empty()) {
+            listener.changed(&self.changed);
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jobportal_application::{Access, Error, RepositoryError, Result, Store, Work};
+use jobportal_application::{Access, ChangeListener, Error, RepositoryError, Result, Store, Work};
 
 use crate::connection::{Address, Manager};
 use crate::error::OpenError;
@@ -34,6 +34,7 @@ pub struct DieselStore {
     /// up to minutes for whoever is last.
     is_away: AtomicBool,
     checkout_timeout: Duration,
+    listener: Option<Arc<dyn ChangeListener>>,
 }
 
 /// What became of one attempt at a transaction.
@@ -57,7 +58,14 @@ impl DieselStore {
             .connection_timeout(settings.checkout_timeout)
             .test_on_check_out(true)
             .build_unchecked(Manager::new(address, settings.checkout_timeout, losses.clone()));
-        Ok(Self { pool, losses, turn, is_away: AtomicBool::new(false), checkout_timeout: settings.checkout_timeout })
+        let (is_away, checkout_timeout) = (AtomicBool::new(false), settings.checkout_timeout);
+        Ok(Self { pool, losses, turn, is_away, checkout_timeout, listener: None })
+    }
+
+    /// Tells `listener` what its transactions may have changed.
+    #[must_use]
+    pub fn telling(self, listener: Arc<dyn ChangeListener>) -> Self {
+        Self { listener: Some(listener), ..self }
     }
 
     fn check_out(&self) -> Result<r2d2::PooledConnection<Manager>> {
@@ -78,7 +86,7 @@ impl DieselStore {
             Ok(pooled) => pooled,
             Err(error) => return Attempt { outcome: Err(error), is_lost: false, has_begun: false },
         };
-        let transaction = Session::transact(&mut pooled.connection, access, work);
+        let transaction = Session::transact(&mut pooled.connection, self.listener.as_deref(), access, work);
         let has_begun = transaction.is_ok();
         let outcome = transaction.flatten();
         // Diesel overlooks a connection that is cut during a query outside a transaction, unless it is used again.

@@ -1,7 +1,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::{delete, insert_into, update};
-use jobportal_application::{PlanRepository, RepositoryError, SubscriptionRepository, UsageRepository};
+use jobportal_application::{PlanRepository, RepositoryError, Subject, SubscriptionRepository, UsageRepository};
 use jobportal_domain::{
     Money, Period, Plan, PlanId, PlanName, PlanTerms, Subscription, SubscriptionId, Text, UserId, Version,
 };
@@ -102,12 +102,14 @@ impl PlanRepository for Session<'_> {
     }
 
     fn insert(&mut self, terms: &PlanTerms, now: DateTime<Utc>) -> Result<Plan, RepositoryError> {
+        self.changes(Subject::Plans);
         let row = (TermsRow::from(terms), plans::created_at.eq(At(now)), plans::updated_at.eq(At(now)));
         let id = both!(self, |c| insert_into(plans::table).values(row).returning(plans::id).get_result(c))?;
         Ok(Plan { id: PlanId(id), terms: terms.clone(), created_at: now, updated_at: now, version: Version::FIRST })
     }
 
     fn update(&mut self, plan: &Plan) -> Result<(), RepositoryError> {
+        self.changes(Subject::Plans);
         let changes =
             (TermsRow::from(&plan.terms), plans::updated_at.eq(At(plan.updated_at)), plans::version.eq(plan.version.0));
         both!(self, |c| update(plans::table.find(plan.id.0)).set(changes).execute(c))?;
@@ -115,6 +117,7 @@ impl PlanRepository for Session<'_> {
     }
 
     fn delete(&mut self, id: PlanId) -> Result<bool, RepositoryError> {
+        self.changes(Subject::Plans);
         both!(self, |c| delete(plans::table.find(id.0)).execute(c)).map(|count| count > 0)
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
-use jobportal_application::{Applications, Candidates, Changes, Employers, Jobs, Search, Subscriptions};
-use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist};
+use jobportal_application::{Applications, Candidates, Changes, Employers, Jobs, ResponseCache, Search, Subscriptions};
+use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist, VerifiedTokens};
 use jobportal_files::LocalFiles;
-use jobportal_http::{App, Drain, Executor, HttpSettings};
+use jobportal_http::{App, Drain, Executor, HttpSettings, Ready};
 
 use crate::composition::{Core, Overrides};
 use crate::error::StartError;
@@ -70,11 +70,12 @@ impl Application {
             applications: Applications::new(store.clone(), clock.clone()),
             changes: Changes::new(store.clone(), clock.clone()),
             subscriptions: Subscriptions::new(store.clone(), clock.clone()),
-            tokens: core.tokens.clone(),
+            tokens: Arc::new(VerifiedTokens::new(core.tokens.clone())),
             vault: core.vault.clone(),
             clock: clock.clone(),
             denylist: Arc::new(MemorySessionDenylist::new()),
             limiter: if settings.limits.enabled { Some(Arc::new(MemoryRateLimiter::new())) } else { None },
+            responses: core.responses.clone().map(|responses| responses as Arc<dyn ResponseCache<Arc<Ready>>>),
             files,
             store: store.clone(),
             database,

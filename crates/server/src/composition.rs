@@ -6,8 +6,9 @@ use jobportal_application::{
     AccountSettings, Accounts, Clock, Directory, Documents, FileStore, Mailer, PasswordHasher, RandomSource, Store,
     SystemClock, Vault,
 };
+use jobportal_cache::MemoryResponseCache;
 use jobportal_domain::CodePolicy;
-use jobportal_http::{Drain, Executor};
+use jobportal_http::{Drain, Executor, Ready};
 use jobportal_notification::from_url;
 use jobportal_persistence::{DatabaseSettings, DieselStore, MigrateError, Migrator};
 use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault};
@@ -41,6 +42,8 @@ pub struct Overrides {
 pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) store: Arc<dyn Store>,
+    /// Learns from the store what changed.
+    pub(crate) responses: Option<Arc<MemoryResponseCache<Arc<Ready>>>>,
     pub(crate) hasher: Arc<dyn PasswordHasher>,
     pub(crate) tokens: Arc<JwtTokens>,
     pub(crate) vault: Arc<dyn Vault>,
@@ -57,16 +60,22 @@ impl Core {
             return Err(StartError::Unsafe(problems));
         }
         let cost = settings.auth.bcrypt_cost;
+        let cache = &settings.cache;
+        let responses = cache.responses.then(|| {
+            let max_bytes = u64::from(cache.size_mib) * 1024 * 1024;
+            Arc::new(MemoryResponseCache::new(max_bytes, |ready: &Arc<Ready>| ready.size()))
+        });
         // A hasher begins with a hash, which takes as long as opening the database does.
         let (hasher, store) = thread::scope(|scope| {
             let hasher = scope.spawn(|| BcryptHasher::new(cost));
-            let store = open_database(&settings, connections);
+            let store = open_database(&settings, connections, responses.clone());
             (hasher.join(), store)
         });
         let hasher = hasher.map_err(|_| std::io::Error::other("a thread panicked"))??;
         let secret = settings.auth.jwt_secret.expose();
         Ok(Self {
             store: store?,
+            responses,
             hasher: Arc::new(hasher),
             tokens: Arc::new(JwtTokens::new(secret, ISSUER, ISSUER)),
             vault: Arc::new(ServerVault::new(secret).map_err(StartError::Keys)?),
@@ -132,12 +141,20 @@ impl Core {
     }
 }
 
-fn open_database(settings: &Settings, connections: u32) -> Result<Arc<dyn Store>, StartError> {
+fn open_database(
+    settings: &Settings,
+    connections: u32,
+    responses: Option<Arc<MemoryResponseCache<Arc<Ready>>>>,
+) -> Result<Arc<dyn Store>, StartError> {
     let url = settings.database.url.expose();
     let unopened = |error| StartError::Database { url: without_secrets(url), error };
     migrate(&mut Migrator::connect(url).map_err(unopened)?, settings)?;
     let settings = DatabaseSettings { url: url.to_owned(), pool_size: connections, checkout_timeout: CHECKOUT_TIMEOUT };
-    Ok(Arc::new(DieselStore::open(&settings).map_err(unopened)?))
+    let store = DieselStore::open(&settings).map_err(unopened)?;
+    Ok(match responses {
+        Some(responses) => Arc::new(store.telling(responses)),
+        None => Arc::new(store),
+    })
 }
 
 /// Brings the database up to date, or sees that it is, as the settings say.

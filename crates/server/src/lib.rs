@@ -22,8 +22,8 @@ pub use error::StartError;
 pub use jobportal_http::openapi;
 pub use seed::{PlanError, SeedPlan, Seeded, Seeding};
 pub use settings::{
-    AccountsSettings, AuthSettings, DatabaseSettings, Directory, Environment, FilesSettings, LimitsSettings, LogFormat,
-    LogSettings, MailSettings, PrivacySettings, Profile, Secret, ServerSettings, Settings, SettingsError,
-    WorkerSettings, environment,
+    AccountsSettings, AuthSettings, CacheSettings, DatabaseSettings, Directory, Environment, FilesSettings,
+    LimitsSettings, LogFormat, LogSettings, MailSettings, PrivacySettings, Profile, Secret, ServerSettings, Settings,
+    SettingsError, WorkerSettings, environment,
 };
 pub use shutdown::Shutdown;

@@ -52,6 +52,7 @@ pub struct Settings {
     pub privacy: PrivacySettings,
     pub mail: MailSettings,
     pub limits: LimitsSettings,
+    pub cache: CacheSettings,
     pub worker: WorkerSettings,
     pub log: LogSettings,
 }
@@ -155,6 +156,13 @@ mod sections {
 
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
+    pub struct CacheSettings {
+        pub responses: bool,
+        pub size_mib: u32,
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
     pub struct WorkerSettings {
         pub enabled: bool,
         #[serde(deserialize_with = "duration")]
@@ -189,8 +197,8 @@ mod sections {
     }
 }
 pub use sections::{
-    AccountsSettings, AuthSettings, DatabaseSettings, Directory, FilesSettings, LimitsSettings, LogFormat, LogSettings,
-    MailSettings, PrivacySettings, ServerSettings, WorkerSettings,
+    AccountsSettings, AuthSettings, CacheSettings, DatabaseSettings, Directory, FilesSettings, LimitsSettings,
+    LogFormat, LogSettings, MailSettings, PrivacySettings, ServerSettings, WorkerSettings,
 };
 
 fn unless_empty<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {

@@ -101,6 +101,7 @@ impl Settings {
             ("database.queue", self.database.queue, 1, 1_000_000),
             ("auth.bcrypt_cost", self.auth.bcrypt_cost, 4, 31),
             ("accounts.otp_max_attempts", u32::from(self.accounts.otp_max_attempts), 1, 100),
+            ("cache.size_mib", self.cache.size_mib, 1, 1_000_000),
             ("worker.batch", u32::from(self.worker.batch), 1, 1000),
             ("server.workers", u32::from(self.server.workers), 0, 1024),
         ];
@@ -228,9 +229,11 @@ mod tests {
         let development = load(&[]).unwrap();
         assert!(development.accounts.expose_otp && development.mail.print && !development.limits.enabled);
         assert_eq!(development.privacy.directory, Directory::Open);
+        assert!(development.cache.responses);
         let production = load(&[("JOBPORTAL_PROFILE", "production")]).unwrap();
         assert!(!production.accounts.expose_otp && !production.mail.print && production.limits.enabled);
         assert_eq!(production.privacy.directory, Directory::Restricted);
+        assert!(!production.cache.responses);
         assert_eq!(production.auth.jwt_secret.expose(), "");
         assert!(matches!(load(&[("JOBPORTAL_PROFILE", "prod")]), Err(SettingsError::Profile(_))));
     }

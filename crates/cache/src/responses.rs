@@ -1,0 +1,183 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jobportal_application::{ChangeListener, Moment, ResponseCache, Subject};
+use moka::sync::Cache;
+
+/// How long an answer is kept at most: a writer in another process, such as a command, tells nothing here.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// How many jobs are told apart, and as many employers. Where two fall together, a change of one costs the other a read.
+const SLOTS: u16 = 8192;
+
+/// What an entry takes beside its key and its answer, about.
+const OVERHEAD: usize = 256;
+
+/// The answers of this process.
+pub struct MemoryResponseCache<R> {
+    entries: Cache<Arc<str>, Arc<Entry<R>>>,
+    /// How many changes there were.
+    changes: AtomicU64,
+    last_changes: LastChanges,
+}
+
+/// The numbers of the last changes of all subjects.
+struct LastChanges {
+    jobs: Box<[AtomicU64]>,
+    employers: Box<[AtomicU64]>,
+    any_job: AtomicU64,
+    plans: AtomicU64,
+    everything: AtomicU64,
+}
+
+impl LastChanges {
+    fn of(&self, subject: Subject) -> Option<&AtomicU64> {
+        let slot = |id: i64| usize::try_from(id.rem_euclid(SLOTS.into())).unwrap_or_default();
+        match subject {
+            Subject::Job(id) => self.jobs.get(slot(id.0)),
+            Subject::Employer(id) => self.employers.get(slot(id.0)),
+            Subject::Jobs => Some(&self.any_job),
+            Subject::Plans => Some(&self.plans),
+            Subject::Everything => Some(&self.everything),
+        }
+    }
+}
+
+impl Default for LastChanges {
+    fn default() -> Self {
+        let slots = || std::iter::repeat_with(AtomicU64::default).take(SLOTS.into()).collect();
+        Self {
+            jobs: slots(),
+            employers: slots(),
+            any_job: AtomicU64::default(),
+            plans: AtomicU64::default(),
+            everything: AtomicU64::default(),
+        }
+    }
+}
+
+struct Entry<R> {
+    response: R,
+    subjects: Box<[Subject]>,
+    since: Moment,
+}
+
+impl<R: Clone + Send + Sync + 'static> MemoryResponseCache<R> {
+    /// Keeps answers of at most so many bytes together; `size` tells how many one has.
+    pub fn new(max_bytes: u64, size: impl Fn(&R) -> usize + Send + Sync + 'static) -> Self {
+        let weigh = move |key: &Arc<str>, entry: &Arc<Entry<R>>| {
+            u32::try_from(OVERHEAD + key.len() + size(&entry.response)).unwrap_or(u32::MAX)
+        };
+        Self {
+            entries: Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_live(LIFETIME).build(),
+            changes: AtomicU64::new(0),
+            last_changes: LastChanges::default(),
+        }
+    }
+
+    fn is_good(&self, entry: &Entry<R>) -> bool {
+        let unchanged = |subject| {
+            self.last_changes.of(subject).is_some_and(|change| change.load(Ordering::SeqCst) <= entry.since.0)
+        };
+        unchanged(Subject::Everything) && entry.subjects.iter().copied().all(unchanged)
+    }
+}
+
+impl<R: Clone + Send + Sync + 'static> ChangeListener for MemoryResponseCache<R> {
+    fn changed(&self, subjects: &[Subject]) {
+        let number = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        let note = |subject| {
+            if let Some(last_change) = self.last_changes.of(subject) {
+                last_change.fetch_max(number, Ordering::SeqCst);
+            }
+        };
+        for subject in subjects {
+            note(*subject);
+            if matches!(subject, Subject::Job(_) | Subject::Employer(_)) {
+                note(Subject::Jobs);
+            }
+        }
+    }
+}
+
+impl<R: Clone + Send + Sync + 'static> ResponseCache<R> for MemoryResponseCache<R> {
+    fn moment(&self) -> Moment {
+        Moment(self.changes.load(Ordering::SeqCst))
+    }
+
+    fn get(&self, key: &str) -> Option<R> {
+        self.entries.get(key).filter(|entry| self.is_good(entry)).map(|entry| entry.response.clone())
+    }
+
+    fn put(&self, key: &str, response: R, subjects: &[Subject], since: Moment) {
+        let entry = Entry { response, subjects: subjects.into(), since };
+        if self.is_good(&entry) {
+            self.entries.insert(key.into(), Arc::new(entry));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jobportal_domain::{EmployerId, JobId};
+
+    use super::*;
+
+    const JOB: Subject = Subject::Job(JobId(1));
+    const EMPLOYER: Subject = Subject::Employer(EmployerId(1));
+
+    fn cache() -> MemoryResponseCache<&'static str> {
+        MemoryResponseCache::new(1_000_000, |text: &&str| text.len())
+    }
+
+    fn kept(subjects: &[Subject]) -> MemoryResponseCache<&'static str> {
+        let cache = cache();
+        cache.put("key", "answer", subjects, cache.moment());
+        cache
+    }
+
+    #[test]
+    fn an_answer_is_good_until_something_it_shows_changes() {
+        let shown: [&[Subject]; 3] = [&[JOB, EMPLOYER], &[Subject::Jobs], &[Subject::Plans]];
+        for (change, good) in [
+            (JOB, [false, false, true]),
+            (EMPLOYER, [false, false, true]),
+            (Subject::Job(JobId(2)), [true, false, true]),
+            (Subject::Employer(EmployerId(2)), [true, false, true]),
+            (Subject::Jobs, [true, false, true]),
+            (Subject::Plans, [true, true, false]),
+            (Subject::Everything, [false, false, false]),
+        ] {
+            for (subjects, good) in shown.into_iter().zip(good) {
+                let cache = kept(subjects);
+                assert_eq!(cache.get("key"), Some("answer"));
+                cache.changed(&[change]);
+                assert_eq!(cache.get("key").is_some(), good, "{subjects:?} after {change:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_put_back_after_it() {
+        let cache = cache();
+        let since = cache.moment();
+        cache.changed(&[JOB]);
+        cache.put("key", "old", &[JOB], since);
+        assert_eq!(cache.get("key"), None);
+        cache.put("key", "new", &[JOB], cache.moment());
+        cache.put("key", "old", &[JOB], since);
+        assert_eq!(cache.get("key"), Some("new"));
+    }
+
+    #[test]
+    fn it_holds_no_more_than_it_may() {
+        let cache = MemoryResponseCache::new(100_000, |_: &u32| 1_000);
+        for number in 0..10_000 {
+            cache.put(&number.to_string(), number, &[JOB], cache.moment());
+        }
+        cache.entries.run_pending_tasks();
+        assert!(cache.entries.weighted_size() <= 100_000);
+        assert!(cache.entries.entry_count() > 0);
+    }
+}
