@@ -77,6 +77,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "futures-util",
             "serde",
             "serde_json",
+            "strsim",
             "thiserror",
             "tokio",
             "tracing",

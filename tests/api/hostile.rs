@@ -350,7 +350,9 @@ app_tests! {
         let mut queries = ["?", "?&&==&", "?page=1&page=2", "?%ff=%ff", &many].map(str::to_owned).to_vec();
         for name in [
             "page", "page_size", "id", "title", "location", "job_type", "job_subtype", "experience_level", "cursor",
-            "updated_since",
+            "updated_since", "q", "company", "employer", "workplace", "country", "currency", "currency=USD&salary_min",
+            "currency=USD&salary_max", "posted_within", "skills", "skills_any", "exclude_applied", "max_per_employer",
+            "sort", "facets", "highlight", "kind",
         ] {
             for value in [
                 "", "0", "-1", "abc", "%00", "a%00b", "%ff%fe", "4294967295", "9223372036854775808", "1e9", "%25%5C_",
@@ -360,7 +362,7 @@ app_tests! {
             }
         }
         for (path, account) in [
-            ("/job/search/", &world.candidate), ("/job/", &world.owner), ("/account/user_info/", &world.admin),
+            ("/job/search/", &world.candidate), ("/job/suggest/", &world.candidate), ("/job/", &world.owner), ("/account/user_info/", &world.admin),
             ("/candidate/profiles/", &world.owner), ("/employer/profiles/", &world.owner),
             ("/candidate/application/list/", &world.candidate), ("/application/all/{job}/", &world.owner),
             ("/subscription/plan/", &world.owner), ("/job/changes/", &world.candidate),

@@ -32,6 +32,7 @@ mod permissions;
 mod process;
 mod readme;
 mod responses;
+mod search;
 mod sessions;
 mod subscriptions;
 mod verification;

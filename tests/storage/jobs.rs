@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jobportal_application::{Actor, Error, JobFilter, Jobs, Precondition, SearchRequest, Store, SystemClock};
 use jobportal_domain::{
     DocumentKind, EmployerDetails, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobStatus, JobSubtype, JobType,
-    Skills, UserType, Version,
+    UserType, Version,
 };
 use jobportal_tests::database::TestDatabase;
 

@@ -8,7 +8,7 @@ pub struct NotAChoice(pub String);
 
 impl NotAChoice {
     /// Reports `value`, cut to a length that is safe to send back.
-    pub(crate) fn new(value: &str) -> Self {
+    pub fn new(value: &str) -> Self {
         const SHOWN: usize = 50;
         match value.char_indices().nth(SHOWN) {
             Some((end, _)) => Self(format!("{}…", value.get(..end).unwrap_or_default())),

@@ -1,10 +1,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Datelike};
-use jobportal_application::Position;
+use jobportal_application::{Position, SearchPosition, Vault};
 
 /// What is wrong with a cursor. Which part of it is nobody's business: a cursor is passed back as it came.
 const INVALID: &str = "Invalid cursor. Pass a `next_cursor` of the same list as it was given.";
+
+/// The same of a cursor of a search.
+const INVALID_IN_SEARCH: &str =
+    "Invalid cursor. Pass a `next_cursor` of the same search as it was given, with the same filters and order.";
 
 /// The form of all cursors; one of another form is not read.
 const FORM: u8 = 1;
@@ -43,11 +47,86 @@ pub(crate) fn read(list: List, text: &str) -> Result<Position, &'static str> {
     }
 }
 
+/// What the keyed hash of a cursor of a search is made for.
+const SEARCH: &str = "search cursor";
+
+/// Writes a place among what a search finds. It is signed together with `search`, which says what is looked for and in which order:
+/// a cursor is good for its own search alone, and no place that somebody made up gets into a query.
+pub(crate) fn write_signed(vault: &dyn Vault, search: &str, position: SearchPosition) -> String {
+    let mut bytes = vec![FORM, b's'];
+    bytes.extend(position.key.to_be_bytes());
+    bytes.extend(position.id.to_be_bytes());
+    let place = URL_SAFE_NO_PAD.encode(bytes);
+    let signature = vault.digest(SEARCH, &format!("{place} {search}"));
+    format!("{place}.{signature}")
+}
+
+/// Reads what [`write_signed`] wrote for the same search.
+pub(crate) fn read_signed(vault: &dyn Vault, search: &str, text: &str) -> Result<SearchPosition, &'static str> {
+    let (place, signature) = text.split_once('.').ok_or(INVALID_IN_SEARCH)?;
+    if !vault.matches(SEARCH, &format!("{place} {search}"), signature) {
+        return Err(INVALID_IN_SEARCH);
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(place).map_err(|_| INVALID_IN_SEARCH)?;
+    let ([FORM, b's'], rest) = bytes.split_first_chunk().ok_or(INVALID_IN_SEARCH)? else {
+        return Err(INVALID_IN_SEARCH);
+    };
+    let (key, id) = rest.split_first_chunk().ok_or(INVALID_IN_SEARCH)?;
+    let id = i64::from_be_bytes(id.try_into().map_err(|_| INVALID_IN_SEARCH)?);
+    Ok(SearchPosition { key: i64::from_be_bytes(*key), id })
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use chrono::{NaiveDate, NaiveTime};
 
     use super::*;
+
+    /// Hides nothing; enough to see what is signed.
+    pub(crate) struct OpenVault;
+
+    impl Vault for OpenVault {
+        fn digest(&self, context: &str, secret: &str) -> String {
+            format!("{secret} {context}").chars().rev().collect()
+        }
+
+        fn matches(&self, context: &str, secret: &str, digest: &str) -> bool {
+            self.digest(context, secret) == digest
+        }
+
+        fn seal(&self, plain: &str) -> jobportal_application::Result<String> {
+            Ok(plain.to_owned())
+        }
+
+        fn open(&self, sealed: &str) -> jobportal_application::Result<String> {
+            Ok(sealed.to_owned())
+        }
+    }
+
+    #[test]
+    fn a_signed_cursor_is_good_for_its_search_alone() {
+        for (key, id) in [(i64::MIN, i64::MAX), (0, 1), (-7, 8)] {
+            let position = SearchPosition { key, id };
+            let text = write_signed(&OpenVault, "newest rust", position);
+            assert_eq!(read_signed(&OpenVault, "newest rust", &text), Ok(position));
+            assert_eq!(read_signed(&OpenVault, "newest go", &text), Err(INVALID_IN_SEARCH));
+            let (place, signature) = text.split_once('.').unwrap();
+            for other in [place, signature, "", ".", &format!("{text}0"), &format!("A{text}"), &text[1..]] {
+                assert_eq!(read_signed(&OpenVault, "newest rust", other), Err(INVALID_IN_SEARCH), "{other}");
+            }
+        }
+        // Another form or list, and too short or long, though signed.
+        for bytes in [
+            [&[0, b's'][..], &[0; 16]].concat(),
+            [&[FORM, b'j'][..], &[0; 16]].concat(),
+            vec![FORM, b's', 0],
+            vec![0; 19],
+        ] {
+            let place = URL_SAFE_NO_PAD.encode(bytes);
+            let signature = OpenVault.digest(SEARCH, &format!("{place} x"));
+            assert_eq!(read_signed(&OpenVault, "x", &format!("{place}.{signature}")), Err(INVALID_IN_SEARCH));
+        }
+    }
 
     fn position() -> Position {
         Position { time: DateTime::from_timestamp_micros(1_795_521_600_123_456).unwrap(), id: i64::MAX }

@@ -4,14 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use jobportal_application::{JobDetails, JobFilter, Page, SearchRequest, Subject};
+use jobportal_application::{JobDetails, Subject};
 use jobportal_domain::{
-    Country, ExperienceLevel, Job, JobId, JobState, JobStatus, JobSubtype, JobType, Pay, PayPeriod, Text, Violations,
-    Workplace,
+    Country, ExperienceLevel, Job, JobId, JobState, JobStatus, JobSubtype, JobType, Pay, PayPeriod, Text, Workplace,
 };
 use serde::Serialize;
 use serde_json::json;
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::accounts::RefusedBody;
@@ -21,8 +20,8 @@ use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::{Caller, Employer, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
-use crate::openapi::{Operation, TEXT, integer, one_of, schema_of, string};
-use crate::page::{Paging, Query, page_headers};
+use crate::openapi::{Operation, one_of, schema_of};
+use crate::page::{Paging, page_headers};
 use crate::responses::Reply;
 use crate::wire::Timestamp;
 
@@ -30,19 +29,20 @@ use posting::{Completeness, Draft, JobRequest, ReviseJobRequest};
 
 type Answer = Result<HttpResponse, ApiError>;
 
-const TAG: &str = "Jobs";
+/// The group of what there is to do with jobs.
+pub(crate) const TAG: &str = "Jobs";
 
 /// A [`JobType`] on the wire.
-struct JobTypeText;
+pub(crate) struct JobTypeText;
 
 /// A [`JobSubtype`] on the wire.
-struct JobSubtypeText;
+pub(crate) struct JobSubtypeText;
 
 /// An [`ExperienceLevel`] on the wire.
-struct ExperienceLevelText;
+pub(crate) struct ExperienceLevelText;
 
 /// A [`Workplace`] on the wire.
-struct WorkplaceText;
+pub(crate) struct WorkplaceText;
 
 /// A [`PayPeriod`] on the wire.
 struct PayPeriodText;
@@ -194,7 +194,7 @@ impl JobWithEmployerBody {
 /// A job with its employer and the number of applications.
 #[derive(Serialize, ToSchema)]
 #[schema(as = JobDetails)]
-struct JobDetailsBody {
+pub(crate) struct JobDetailsBody {
     /// How many have applied.
     #[schema(example = 2)]
     total_applications: u64,
@@ -203,7 +203,8 @@ struct JobDetailsBody {
 }
 
 impl JobDetailsBody {
-    fn new(details: JobDetails, now: DateTime<Utc>) -> Self {
+    /// The job as it is at `now`.
+    pub(crate) fn new(details: JobDetails, now: DateTime<Utc>) -> Self {
         Self {
             total_applications: details.total_applications,
             job: JobWithEmployerBody::new(details.job, details.employer, now),
@@ -392,101 +393,4 @@ pub(crate) async fn details(app: Data<App>, Caller(actor): Caller, PathId(id): P
 
 pub(crate) fn details_doc() -> Operation {
     Operation::new(TAG, "jobs_details", "Read a job").ok::<JobDetailsBody>("The job, with its employer.")
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = FoundJobs)]
-struct FoundBody {
-    /// How many items all pages have.
-    #[schema(example = 1)]
-    total_jobs: u64,
-    data: Vec<JobDetailsBody>,
-}
-
-/// `GET /job/search/`
-pub(crate) async fn search(app: Data<App>, request: HttpRequest, _: Caller, Paging(page): Paging<10>) -> Answer {
-    let filter = filter(&Query::of(&request))?;
-    let search = SearchRequest::page(filter, page);
-    let found = app.run(move |app| app.search.find(&search)).await?;
-    if found.total == 0 {
-        return Err(ApiError::Documented {
-            status: StatusCode::NOT_FOUND,
-            body: json!({ "total_jobs": 0, "data": [] }),
-            detail: "No jobs found.",
-        });
-    }
-    let (total_jobs, now) = (found.total, app.clock.now());
-    let page = Page::new(found.jobs, total_jobs, page);
-    let mut response = page_headers(&request, &page);
-    Ok(response.json(FoundBody { total_jobs, data: page.map(|job| JobDetailsBody::new(job.details, now)).items }))
-}
-
-pub(crate) fn search_doc() -> Operation {
-    let mut operation = Operation::new(TAG, "jobs_search", "Search open jobs")
-        .about("All filters must fit. Jobs that were taken down or are past their deadline are not found. Newest come first.")
-        .ok::<FoundBody>("A page of jobs.")
-        .answers::<NothingFoundBody>(StatusCode::NOT_FOUND, "No job fits, or there is no such page.");
-    operation.query("id", integer(1), "This one job.");
-    operation.query(
-        "title",
-        string().max_length(Some(200)).pattern(Some(TEXT)),
-        "The title contains this, in any letter case.",
-    );
-    operation.query(
-        "location",
-        string().max_length(Some(200)).pattern(Some(TEXT)),
-        "The location contains this, in any letter case.",
-    );
-    operation.query("job_type", JobTypeText::schema(), "Who the employer is.");
-    operation.query("job_subtype", JobSubtypeText::schema(), "The terms of the work.");
-    operation.query("experience_level", ExperienceLevelText::schema(), "How much experience is asked for.");
-    operation
-}
-
-#[derive(ToSchema)]
-#[schema(as = NoJobFound)]
-#[expect(dead_code, reason = "error.rs writes it")]
-struct NothingFoundBody {
-    total_jobs: u64,
-    data: Vec<JobDetailsBody>,
-    detail: String,
-}
-
-fn filter(query: &Query) -> Result<JobFilter, Violations> {
-    let mut violations = Violations::default();
-    let mut text = |name: &str| {
-        let parsed = query.get(name).filter(|raw| !raw.trim().is_empty()).map(Text::<200>::parse);
-        parsed.and_then(|parsed| violations.check(name, parsed)).map(Text::into_string)
-    };
-    let (title, location) = (text("title"), text("location"));
-    let parse = |name: &str| query.get(name).map(str::to_owned);
-    let id = parse("id")
-        .and_then(|raw| violations.check("id", raw.trim().parse().map_err(|_| "A valid integer is required.")));
-    let job_type = parse("job_type").and_then(|raw| violations.check("job_type", JobType::parse(&raw)));
-    let job_subtype = parse("job_subtype").and_then(|raw| violations.check("job_subtype", JobSubtype::parse(&raw)));
-    let experience_level =
-        parse("experience_level").and_then(|raw| violations.check("experience_level", ExperienceLevel::parse(&raw)));
-    violations.into_result()?;
-    let lower = |text: Option<String>| text.map(|text| text.to_lowercase());
-    Ok(JobFilter {
-        id: id.map(JobId),
-        title: lower(title),
-        location: lower(location),
-        job_types: job_type.into_iter().collect(),
-        job_subtypes: job_subtype.into_iter().collect(),
-        experience_levels: experience_level.into_iter().collect(),
-        ..JobFilter::default()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_filter_reports_every_wrong_parameter() {
-        let request = actix_web::test::TestRequest::with_uri("/job/search/?id=x&job_type=banana&title=%00&location=a");
-        let violations = filter(&Query::of(&request.to_http_request())).unwrap_err();
-        assert_eq!(violations.fields().map(|(field, _)| field).collect::<Vec<_>>(), ["id", "job_type", "title"]);
-    }
 }

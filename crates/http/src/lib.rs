@@ -26,6 +26,7 @@ mod page;
 mod portal;
 mod responses;
 mod routes;
+mod search;
 mod subscriptions;
 mod wire;
 

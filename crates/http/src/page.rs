@@ -2,6 +2,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LINK;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, dev::Payload, web::Data};
 use jobportal_application::{Error, Page, PageRequest};
+use jobportal_domain::Violations;
 use serde::Serialize;
 use std::future::{Ready, ready};
 use url::form_urlencoded;
@@ -9,6 +10,12 @@ use url::form_urlencoded;
 use crate::App;
 use crate::error::ApiError;
 use crate::openapi::{Describe, Operation, integer, string};
+
+/// How many unknown parameters are told.
+const MAX_UNKNOWN: usize = 10;
+
+/// By how many characters of its name an unknown parameter is told.
+const MAX_NAME_CHARS: usize = 50;
 
 /// The parameters of a query string; of several with one name the last one counts.
 pub(crate) struct Query(Vec<(String, String)>);
@@ -27,16 +34,36 @@ impl Query {
     /// The same for all requests at this address that ask for the same, as far as that can be told from these parameters.
     pub(crate) fn key(&self, request: &HttpRequest) -> String {
         let mut given: Vec<_> = self.0.iter().filter(|(_, value)| !value.is_empty()).collect();
-        given.sort();
+        // Of several with one name the order counts.
+        given.sort_by_key(|(name, _)| name);
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
         format!("{}{}?{query}", base_url(request), request.path())
     }
 
-    /// The same parameters with another page, as a query string.
-    fn with_page(&self, page: u32) -> String {
+    /// Everything that is said for a parameter: it may be repeated, or its values separated by commas.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let texts = self.0.iter().filter(move |(key, _)| key == name).map(|(_, text)| text);
+        texts.flat_map(|text| text.split(',')).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// Records parameters that are none of `known`, the first few of them, each with the one that was probably meant.
+    pub(crate) fn check_names(&self, known: &[&str], violations: &mut Violations) {
+        let unknown = self.0.iter().map(|(name, _)| name).filter(|name| !known.contains(&name.as_str()));
+        for name in unknown.take(MAX_UNKNOWN) {
+            let name: String = name.chars().take(MAX_NAME_CHARS).collect();
+            let likeness = |known: &str| strsim::jaro_winkler(&name, known);
+            let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+            if violations.of(&name).is_empty() {
+                violations.push(&name, format_args!("Unknown parameter. Did you mean \"{}\"?", nearest.unwrap_or(&"")));
+            }
+        }
+    }
+
+    /// The same parameters with another value of one, in place of `page` and `cursor`, as a query string.
+    fn at(&self, name: &str, place: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.0.iter().filter(|(key, _)| key != "page"));
-        query.append_pair("page", &page.to_string()).finish()
+        query.extend_pairs(self.0.iter().filter(|(key, _)| key != "page" && key != "cursor"));
+        query.append_pair(name, place).finish()
     }
 }
 
@@ -65,8 +92,12 @@ impl<const DEFAULT: u32> Describe for Paging<DEFAULT> {
 
 fn paging(query: &Query, default_size: u32) -> Result<PageRequest, Error> {
     let size = page_size(query, default_size).map_err(|message| Error::invalid("page_size", message))?;
-    let number = query.get("page").map_or(Ok(1), |text| text.parse().map_err(|_| Error::INVALID_PAGE))?;
-    PageRequest::new(number, size).ok_or(Error::INVALID_PAGE)
+    PageRequest::new(page_number(query)?, size).ok_or(Error::INVALID_PAGE)
+}
+
+/// `page` of a query string.
+pub(crate) fn page_number(query: &Query) -> Result<u32, Error> {
+    query.get("page").map_or(Ok(1), |text| text.parse().map_err(|_| Error::INVALID_PAGE))
 }
 
 /// `page_size` of a query string; what is more than a page may have counts as that.
@@ -89,13 +120,15 @@ pub(crate) struct Neighbours {
 impl Neighbours {
     /// The pages around `page`, as the client of `request` can reach them.
     pub(crate) fn of<T>(request: &HttpRequest, page: &Page<T>) -> Self {
-        let query = Query::of(request);
-        let base = base_url(request);
-        let path = request.path();
-        let at = |number: u32| format!("{base}{path}?{}", query.with_page(number));
+        let at = |number: u32| address(request, "page", &number.to_string());
         let number = page.request.number();
         Self { next: page.has_next().then(|| at(number + 1)), previous: (number > 1).then(|| at(number - 1)) }
     }
+}
+
+/// Where the client of `request` finds another part of the same list: at this value of `page` or `cursor`.
+pub(crate) fn address(request: &HttpRequest, name: &str, value: &str) -> String {
+    format!("{}{}?{}", base_url(request), request.path(), Query::of(request).at(name, value))
 }
 
 /// The scheme and host under which the client reaches the API.
@@ -112,9 +145,13 @@ fn base_url(request: &HttpRequest) -> String {
 
 /// Starts an answer that tells in headers which part of a list it holds: `X-Total-Count`, and `Link` (RFC 8288).
 pub(crate) fn page_headers<T>(request: &HttpRequest, page: &Page<T>) -> HttpResponseBuilder {
+    list_headers(page.total, Neighbours::of(request, page))
+}
+
+/// The same for a part of a list of `total` items that lies between `neighbours`.
+pub(crate) fn list_headers(total: u64, neighbours: Neighbours) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    response.insert_header(("X-Total-Count", page.total.to_string()));
-    let neighbours = Neighbours::of(request, page);
+    response.insert_header(("X-Total-Count", total.to_string()));
     let links: Vec<String> = [("next", neighbours.next), ("prev", neighbours.previous)]
         .into_iter()
         .filter_map(|(rel, url)| url.map(|url| format!("<{url}>; rel=\"{rel}\"")))
@@ -165,6 +202,29 @@ mod tests {
         for uri in ["/x?page_size=0", "/x?page_size=-5", "/x?page_size=ten"] {
             assert!(matches!(parse(uri), Err(Error::Invalid(_))), "{uri}");
         }
+    }
+
+    #[test]
+    fn values_are_repeated_or_separated_by_commas() {
+        let query = Query::of(&request("/x?kind=a,%20b,,a&other=c&kind=&kind=d"));
+        assert_eq!(query.values("kind").collect::<Vec<_>>(), ["a", "b", "a", "d"]);
+        assert_eq!(query.values("none").count(), 0);
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_told_with_the_nearest_one() {
+        let mut violations = Violations::default();
+        let query = Query::of(&request(&format!("/x?titel=a&titel=b&title=c&pagesize=&{}=1", "x".repeat(1_000))));
+        query.check_names(&["title", "page", "page_size"], &mut violations);
+        assert_eq!(violations.of("titel"), ["Unknown parameter. Did you mean \"title\"?"]);
+        assert_eq!(violations.of("pagesize"), ["Unknown parameter. Did you mean \"page_size\"?"]);
+        assert_eq!(violations.of(&"x".repeat(50)).len(), 1);
+        assert_eq!(violations.fields().count(), 3);
+
+        let mut violations = Violations::default();
+        let many = (0..1_000).map(|n| format!("x{n}")).collect::<Vec<_>>().join("&");
+        Query::of(&request(&format!("/x?{many}"))).check_names(&["title"], &mut violations);
+        assert_eq!(violations.fields().count(), MAX_UNKNOWN);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::conditional::conditional;
 use crate::error::ApiError;
 use crate::openapi::{Describe, Operation};
 use crate::{
-    App, accounts, applications, candidates, changes, docs, documents, employers, jobs, limits, portal, subscriptions,
+    App, accounts, applications, candidates, changes, docs, documents, employers, jobs, limits, portal, search,
+    subscriptions,
 };
 
 const GET: Method = Method::GET;
@@ -86,7 +87,8 @@ pub(crate) fn table() -> Vec<Entry> {
             [on(GET, jobs::own, jobs::own_doc).deprecated("jobs_list_own_old"), on(POST, jobs::post, jobs::post_doc)],
         ),
         at("/job/changes", [on(GET, changes::jobs, changes::jobs_doc)]),
-        at("/job/search", [on(GET, jobs::search, jobs::search_doc)]),
+        at("/job/search", [on(GET, search::search, search::search_doc)]),
+        at("/job/suggest", [on(GET, search::suggest, search::suggest_doc)]),
         at(
             "/job/manage/{id}",
             [
@@ -111,6 +113,7 @@ pub(crate) fn table() -> Vec<Entry> {
                 on(DELETE, jobs::delete, jobs::delete_doc),
             ],
         ),
+        at("/job/{id}/similar", [on(GET, search::similar, search::similar_doc)]),
         at("/application/all/{id}", [on(GET, applications::of_job, applications::of_job_doc)]),
         at(
             "/application/status/{id}",
