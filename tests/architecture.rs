@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pq-sys",
             "r2d2",
             "serde_json",
+            "strsim",
             "thiserror",
             "tracing",
         ],

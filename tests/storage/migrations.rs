@@ -165,18 +165,20 @@ fn what_was_there_before_changes_were_told_is_told_too(db: &TestDatabase) {
     assert_eq!(news.items.iter().map(|change| change.job.id).collect::<Vec<_>>(), [next]);
 }
 
-/// Each column, and whether it may be empty.
+/// Each column, and whether it may be empty; without the words of jobs, for which each has a way of its own.
 fn columns(db: &TestDatabase) -> Vec<String> {
     db.values(match db.backend() {
         Backend::Sqlite => {
             "SELECT t.name || '.' || c.name || CASE WHEN c.\"notnull\" OR c.pk > 0 THEN '' ELSE '?' END AS value \
              FROM sqlite_schema t, pragma_table_info(t.name) c \
              WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE '\\_\\_%' ESCAPE '\\' \
+             AND t.name NOT LIKE 'job_words%' AND t.name NOT LIKE 'job_parts%' \
              ORDER BY t.name, c.cid"
         }
         Backend::Postgres => {
             "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN '' ELSE '?' END AS value \
              FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%' \
+             AND data_type <> 'tsvector' \
              ORDER BY table_name, ordinal_position"
         }
     })

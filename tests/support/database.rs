@@ -1,11 +1,12 @@
 //! A private, migrated database for each test, in `SQLite` or `PostgreSQL`.
 
+use std::cell::RefCell;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection, set_default_instrumentation};
 use diesel::sql_types::Text;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use jobportal_application::Store;
@@ -130,6 +131,38 @@ impl TestDatabase {
         rows.into_iter().map(|row| row.value).collect()
     }
 
+    /// How the database would run a statement that a store made, as it does once it knows that it will run it again and again,
+    /// line by line. PostgreSQL reads a table of few rows through for reasons of cost; here it does where nothing else will do.
+    pub fn plan(&self, sql: &str) -> Vec<String> {
+        #[derive(QueryableByName)]
+        struct Step {
+            #[diesel(sql_type = Text)]
+            detail: String,
+        }
+        #[derive(QueryableByName)]
+        struct Line {
+            #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+            line: String,
+        }
+        match self.backend {
+            Backend::Sqlite => {
+                let steps: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(&mut self.sqlite()).unwrap();
+                steps.into_iter().map(|step| step.detail).collect()
+            }
+            Backend::Postgres => {
+                let mut connection = PgConnection::establish(&self.url).unwrap();
+                let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
+                connection.batch_execute(&format!("{settings}; PREPARE statement AS {sql}")).unwrap();
+                let values = (1..).take_while(|number| sql.contains(&format!("${number}"))).map(|_| "NULL");
+                let values = values.collect::<Vec<_>>().join(", ");
+                let values = if values.is_empty() { values } else { format!("({values})") };
+                let explain = format!("EXPLAIN (COSTS OFF) EXECUTE statement{values}");
+                let lines: Vec<Line> = sql_query(explain).load(&mut connection).unwrap();
+                lines.into_iter().map(|line| line.line).collect()
+            }
+        }
+    }
+
     /// Ends all connections to a PostgreSQL database and lets nobody in until told otherwise, as a server that is away.
     pub fn set_away(&self, is_away: bool) {
         let Place::Server(database, _) = &self.place else { panic!("a file is never away") };
@@ -145,6 +178,28 @@ impl TestDatabase {
         connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
         connection
     }
+}
+
+/// Does something, and returns the SQL of each statement that the stores of this thread have run for it. Only stores that were
+/// opened after the first call tell it.
+pub fn statements(work: impl FnOnce()) -> Vec<String> {
+    #[expect(clippy::unnecessary_wraps, reason = "diesel asks whether there is one")]
+    fn recorder() -> Option<Box<dyn Instrumentation>> {
+        Some(Box::new(|event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                RECORD.with_borrow_mut(|record| record.push(query.to_string()));
+            }
+        }))
+    }
+    set_default_instrumentation(recorder).unwrap();
+    RECORD.take();
+    work();
+    let sql = |debug: String| debug.split(" -- binds:").next().unwrap_or_default().trim().to_owned();
+    RECORD.take().into_iter().map(sql).collect()
+}
+
+thread_local! {
+    static RECORD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A database on the server, dropped with this.

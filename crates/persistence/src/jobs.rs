@@ -17,6 +17,7 @@ use crate::documents::document_columns;
 use crate::employers::{EmployerRow, employer_columns, with_logo};
 use crate::error::{stored, stored_option, stored_text};
 use crate::schema::{LOGOS, documents, employers, job_skills, jobs};
+use crate::search::terms::{Terms, is_counted};
 use crate::session::Session;
 use crate::time::At;
 
@@ -275,6 +276,19 @@ impl Session<'_> {
     }
 }
 
+impl Session<'_> {
+    /// Counts what a job says that it did not say before, or not in public, and the other way round.
+    fn recount_terms(&mut self, before: Option<&Job>, job: &Job) -> Result<(), RepositoryError> {
+        let mut terms = Terms::default();
+        for (job, jobs) in [(before, -1), (Some(job), 1)] {
+            if let Some(job) = job.filter(|job| is_counted(job)) {
+                terms.add(&job.posting, jobs);
+            }
+        }
+        self.adjust_terms(terms)
+    }
+}
+
 impl JobRepository for Session<'_> {
     fn insert(
         &mut self,
@@ -288,7 +302,7 @@ impl JobRepository for Session<'_> {
         let id = both!(self, |c| insert_into(jobs::table).values(row).returning(jobs::id).get_result(c))?;
         self.changes(Subject::Job(JobId(id)));
         self.insert_skills(&skill_rows(JobId(id), &posting.skills))?;
-        Ok(Job {
+        let job = Job {
             id: JobId(id),
             employer_id: employer,
             posting: posting.clone(),
@@ -298,7 +312,9 @@ impl JobRepository for Session<'_> {
             deleted_at: None,
             version: Version::FIRST,
             closed_at: None,
-        })
+        };
+        self.recount_terms(None, &job)?;
+        Ok(job)
     }
 
     fn find(&mut self, id: JobId) -> Result<Option<OwnedJob>, RepositoryError> {
@@ -317,6 +333,7 @@ impl JobRepository for Session<'_> {
         if job.is_deleted() {
             self.stamp_applications(job)?;
         }
+        let before = JobRepository::find(self, job.id)?.map(|found| found.job);
         let changes = (
             PostingRow::from(&job.posting),
             jobs::status.eq(job.status.as_str()),
@@ -329,7 +346,8 @@ impl JobRepository for Session<'_> {
         );
         both!(self, |c| update(jobs::table.find(job.id.0)).set(changes).execute(c))?;
         both!(self, |c| delete(job_skills::table.filter(job_skills::job_id.eq(job.id.0))).execute(c))?;
-        self.insert_skills(&skill_rows(job.id, &job.posting.skills))
+        self.insert_skills(&skill_rows(job.id, &job.posting.skills))?;
+        self.recount_terms(before.as_ref(), job)
     }
 
     fn details(&mut self, id: JobId) -> Result<Option<JobDetails>, RepositoryError> {
@@ -367,6 +385,15 @@ impl JobRepository for Session<'_> {
         let ids = self.settle(result)?;
         if !ids.is_empty() {
             let changed_at = self.stamp(Feed::Jobs, now)?;
+            let closing = jobs::table.filter(jobs::id.eq_any(&ids));
+            let rows = both!(self, |c| closing.select(JobRow::as_select()).load(c))?;
+            let mut terms = Terms::default();
+            for job in
+                rows.into_iter().map(Job::try_from).collect::<Result<Vec<_>, _>>()?.iter().filter(|job| is_counted(job))
+            {
+                terms.add(&job.posting, -1);
+            }
+            self.adjust_terms(terms)?;
             let changes = (jobs::closed_at.eq(Some(At(now))), jobs::changed_at.eq(At(changed_at)));
             both!(self, |c| update(jobs::table.filter(jobs::id.eq_any(&ids))).set(changes).execute(c))?;
             for id in &ids {

@@ -1,105 +1,306 @@
+//! The search engine of the database. A search is a statement that finds the ids of a part, then one that reads those jobs.
+//!
+//! Where not too many jobs fit, all of them are looked up and counted, then ordered. Where more fit than are counted, that would be
+//! slow, and the wrong ones might come first; but then they are close together, so the index of the order is walked until the part
+//! is full. A filter turns out to be of the second kind by being looked up once, and is remembered for a minute.
+
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Text};
 use jobportal_application::{
-    Facet, FacetCounts, FoundJob, FoundJobs, JobDetails, JobFilter, JobSearch, RepositoryError, SearchPosition,
-    SearchRequest, SearchStart, Suggestion, SuggestionKind,
+    Facet, FacetCount, FacetCounts, FoundJob, FoundJobs, JobDetails, JobFilter, JobOrder, JobSearch, RepositoryError,
+    SearchPosition, SearchRequest, SearchStart, Suggestion, SuggestionKind,
 };
-use jobportal_domain::{JobId, JobStatus, SearchText};
+use jobportal_domain::{JobId, Pay, SearchText};
 
+use self::conditions::{Conditions, Engine, Way};
+use self::statement::Statement;
 use crate::documents::document_columns;
 use crate::employers::{employer_columns, with_logo};
-use crate::jobs::{DetailsRow, JobRow, details, escape, job_details};
+use crate::jobs::{DetailsRow, JobRow, details, job_details};
 use crate::schema::{LOGOS, documents, employers, jobs};
 use crate::session::Session;
-use crate::time::At;
 
-/// Narrows a query to the jobs that are open at `now` and fit the filter.
-macro_rules! fitting {
-    ($query:expr, $filter:expr, $now:expr) => {{
-        let mut query = $query
-            .filter(jobs::status.eq(JobStatus::Published.as_str()))
-            .filter(jobs::deleted_at.is_null())
-            .filter(jobs::deadline.gt(At($now)))
-            .into_boxed();
-        if let Some(id) = $filter.id {
-            query = query.filter(jobs::id.eq(id.0));
-        }
-        if let Some(title) = &$filter.title {
-            query = query.filter(jobs::title_search.like(containing(title)).escape('\\'));
-        }
-        if let Some(location) = &$filter.location {
-            query = query.filter(jobs::location_search.like(containing(location)).escape('\\'));
-        }
-        if !$filter.job_types.is_empty() {
-            query = query.filter(jobs::job_type.eq_any($filter.job_types.iter().map(|value| value.as_str())));
-        }
-        if !$filter.job_subtypes.is_empty() {
-            query = query.filter(jobs::job_subtype.eq_any($filter.job_subtypes.iter().map(|value| value.as_str())));
-        }
-        if !$filter.experience_levels.is_empty() {
-            query = query
-                .filter(jobs::experience_level.eq_any($filter.experience_levels.iter().map(|value| value.as_str())));
-        }
-        query
-    }};
+pub(crate) mod breadth;
+mod conditions;
+mod highlight;
+mod similar;
+mod statement;
+pub(crate) mod terms;
+
+/// One more than are counted tells that there are more.
+const MAX_HITS: u64 = FoundJobs::MAX_COUNT + 1;
+
+/// Of a broad search those jobs are ranked, or thinned out, that are among so many of the first.
+const FIRST: u32 = 20_000;
+
+/// How many jobs are read for a part, at least as many as are wanted and one more: few numbers, so that few statements differ in it.
+const LIMITS: [u32; 4] = [11, 21, 51, 101];
+
+/// An id with its rank; or 0, how many were looked up, and how many of those are left.
+type Row = (i64, i64, i64);
+
+type Columns = (BigInt, BigInt, BigInt);
+
+/// What was asked, with what it takes to write it.
+struct Part<'r> {
+    conditions: Conditions<'r>,
+    order: JobOrder,
+    start: SearchStart,
 }
 
-/// The pattern of texts that contain `needle` in lower case.
-fn containing(needle: &str) -> String {
-    /// Longer than any title, so that what is cut off can't matter; SQLite refuses patterns of more than 50,000 bytes.
-    const LONGEST: usize = 1_000;
-    // PostgreSQL takes no NUL; like every control character it is in no title.
-    let needle: String = needle.to_lowercase().replace('\0', "\u{1}").chars().take(LONGEST).collect();
-    format!("%{}%", escape(&needle))
+impl Part<'_> {
+    /// How many jobs are wanted, and how many come before them.
+    fn bounds(&self) -> (u32, i64) {
+        match self.start {
+            SearchStart::Page(page) => (page.size(), page.offset()),
+            SearchStart::After(_, size) => (size, 0),
+        }
+    }
+
+    fn statement<C>(&self) -> Statement<C> {
+        let is_common = self.conditions.number() <= 3 && self.bounds().1 == 0;
+        if is_common { Statement::kept() } else { Statement::once() }
+    }
+
+    fn limit(&self, to: &mut Statement<Columns>) {
+        let (size, offset) = self.bounds();
+        let limit = LIMITS.into_iter().find(|limit| *limit > size).unwrap_or(size + 1);
+        // Not bound: a plan that is kept would be one for a tenth of all jobs.
+        to.sql(&format!(" LIMIT {limit}"));
+        if offset > 0 {
+            to.sql(&format!(" OFFSET {offset}"));
+        }
+    }
+
+    /// All jobs that fit, if they are not too many, and the part of them.
+    fn lookup(&self) -> Statement<Columns> {
+        let mut to = self.statement();
+        to.sql("WITH base AS MATERIALIZED (SELECT j.id, j.employer_id, ");
+        let way = self.conditions.way();
+        self.conditions.key(&mut to, self.order);
+        to.sql(" AS place");
+        self.conditions.write(&mut to, way);
+        if let Way::Walk(order) = way {
+            conditions::ordered(&mut to, order);
+        }
+        to.sql(&format!(" LIMIT {MAX_HITS})"));
+        self.part_of_base(&mut to);
+        to
+    }
+
+    /// The part of those jobs that are among the first.
+    fn thinned(&self) -> Statement<Columns> {
+        let mut to = self.statement();
+        to.sql("WITH first AS MATERIALIZED (");
+        self.conditions.first(&mut to, self.order, FIRST);
+        to.sql("), base AS MATERIALIZED (SELECT j.id, j.employer_id, ");
+        self.conditions.key(&mut to, self.order);
+        to.sql(" AS place");
+        self.conditions.among(&mut to, "first");
+        to.sql(")");
+        self.part_of_base(&mut to);
+        to
+    }
+
+    fn part_of_base(&self, to: &mut Statement<Columns>) {
+        let direction = if self.order == JobOrder::Deadline { "ASC" } else { "DESC" };
+        to.sql(", hits AS (SELECT id, place FROM ");
+        match self.conditions.filter.max_per_employer {
+            Some(most) => {
+                let order = format!("PARTITION BY employer_id ORDER BY place {direction}, id DESC");
+                to.sql("(SELECT id, place, ROW_NUMBER() OVER (").sql(&order).sql(") AS number FROM base) AS n");
+                to.sql(" WHERE number <= ").number(most.into()).sql(")");
+            }
+            None => {
+                to.sql("base)");
+            }
+        }
+        to.sql(" SELECT 0, (SELECT COUNT(*) FROM base), (SELECT COUNT(*) FROM hits) UNION ALL SELECT id, rank, 0 FROM (SELECT id, ");
+        to.sql(if self.order == JobOrder::Relevance { "place" } else { "0" }).sql(" AS rank FROM hits");
+        if let SearchStart::After(position, _) = self.start {
+            to.sql(" WHERE ");
+            conditions::after(to, self.order, position, "place", "id");
+        }
+        to.sql(" ORDER BY place ").sql(direction).sql(", id DESC");
+        self.limit(to);
+        to.sql(") AS part");
+    }
+
+    /// The part, found along the index of the order.
+    fn walk(&self) -> Statement<Columns> {
+        let mut to = self.statement();
+        to.sql("SELECT j.id, CAST(0 AS BIGINT), CAST(0 AS BIGINT)");
+        self.conditions.write(&mut to, Way::Walk(self.order));
+        if let SearchStart::After(position, _) = self.start {
+            conditions::after_job(&mut to, self.order, position);
+        }
+        conditions::ordered(&mut to, self.order);
+        self.limit(&mut to);
+        to
+    }
+}
+
+impl Session<'_> {
+    fn conditions<'f>(&self, filter: &'f JobFilter, ignored: &'f [Facet], now: DateTime<Utc>) -> Conditions<'f> {
+        Conditions { engine: Engine::of(self.connection), filter, now, ignored }
+    }
+
+    fn rows(&mut self, statement: Statement<Columns>) -> Result<Vec<Row>, RepositoryError> {
+        both!(self, |c| statement.load(c))
+    }
+
+    /// Reads jobs, in this order; without those that were deleted meanwhile.
+    fn read_jobs(&mut self, ids: &[i64]) -> Result<Vec<JobDetails>, RepositoryError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<DetailsRow> = both!(self, |c| job_details!().filter(jobs::id.eq_any(ids)).load(c))?;
+        let read = rows.into_iter().map(details).collect::<Result<Vec<_>, _>>()?;
+        let mut read: HashMap<i64, JobDetails> = read.into_iter().map(|details| (details.job.id.0, details)).collect();
+        Ok(ids.iter().filter_map(|id| read.remove(id)).collect())
+    }
+}
+
+/// The place of a job in an order.
+fn position(details: &JobDetails, order: JobOrder, rank: i64) -> SearchPosition {
+    let job = &details.job;
+    let key = match order {
+        JobOrder::Relevance => rank,
+        JobOrder::Newest => job.posted_at.timestamp_micros(),
+        JobOrder::Deadline => job.posting.deadline.timestamp_micros(),
+        JobOrder::Salary => {
+            let (minimum, maximum) = job.posting.pay.map(Pay::yearly).unwrap_or_default();
+            maximum.or(minimum).unwrap_or_default()
+        }
+    };
+    SearchPosition { key, id: job.id.0 }
 }
 
 impl JobSearch for Session<'_> {
     fn find(&mut self, request: &SearchRequest, now: DateTime<Utc>) -> Result<FoundJobs, RepositoryError> {
         let filter = &request.filter;
-        let SearchStart::Page(page) = request.start else { return Ok(FoundJobs::default()) };
-        let rows: Vec<DetailsRow> = both!(self, |c| {
-            fitting!(job_details!(), filter, now)
-                .order((jobs::posted_at.desc(), jobs::id.desc()))
-                .limit(page.size().into())
-                .offset(page.offset())
-                .load(c)
-        })?;
-        let total = total!(self, rows, page, fitting!(jobs::table.count(), filter, now));
-        let found = |row| {
-            let details = details(row)?;
-            let position = SearchPosition { key: details.job.posted_at.timestamp_micros(), id: details.job.id.0 };
-            Ok(FoundJob { details, position, highlight: None })
+        let order = match request.order {
+            JobOrder::Relevance if filter.text.groups().is_empty() => JobOrder::Newest,
+            order => order,
         };
-        let jobs: Vec<FoundJob> = rows.into_iter().map(found).collect::<Result<_, RepositoryError>>()?;
-        let has_more = u64::from(page.number()) * u64::from(page.size()) < total;
-        Ok(FoundJobs { jobs, total, total_is_exact: true, has_more, facets: Vec::new(), corrected: None })
+        let part = Part { conditions: self.conditions(filter, &[], now), order, start: request.start };
+        let (size, offset) = part.bounds();
+        let mut rows = Vec::new();
+        let mut is_broad = self.breadth.is_broad(filter, now);
+        if !is_broad {
+            rows = self.rows(part.lookup())?;
+            is_broad = rows.first().is_some_and(|(_, looked_up, _)| looked_up.unsigned_abs() >= MAX_HITS);
+            if is_broad {
+                self.breadth.remember(filter, now);
+            }
+        }
+        if is_broad {
+            let is_thinned = order == JobOrder::Relevance || filter.max_per_employer.is_some();
+            rows = match () {
+                () if offset >= SearchRequest::MAX_OFFSET => Vec::new(),
+                () if is_thinned => self.rows(part.thinned())?,
+                () => self.rows(part.walk())?,
+            };
+        }
+        let hits = rows.iter().find(|(id, ..)| *id == 0).map_or(0, |(.., hits)| hits.unsigned_abs());
+        rows.retain(|(id, ..)| *id != 0);
+        let has_more = rows.len() > size as usize;
+        rows.truncate(size as usize);
+        let ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
+        let ranks: HashMap<i64, i64> = rows.into_iter().map(|(id, rank, _)| (id, rank)).collect();
+        let found = |details: JobDetails| {
+            let rank = ranks.get(&details.job.id.0).copied().unwrap_or_default();
+            FoundJob {
+                position: position(&details, order, rank),
+                highlight: if request.highlight {
+                    highlight::highlight(&details.job.posting, &filter.text)
+                } else {
+                    None
+                },
+                details,
+            }
+        };
+        Ok(FoundJobs {
+            jobs: self.read_jobs(&ids)?.into_iter().map(found).collect(),
+            total: if is_broad && (filter.max_per_employer.is_none() || hits == 0) {
+                FoundJobs::MAX_COUNT
+            } else {
+                hits
+            },
+            total_is_exact: !is_broad,
+            has_more,
+            facets: Vec::new(),
+            corrected: None,
+        })
     }
 
-    fn count(&mut self, _: &JobFilter, _: &[Facet], _: DateTime<Utc>) -> Result<Vec<FacetCounts>, RepositoryError> {
-        Ok(Vec::new())
+    fn count(
+        &mut self,
+        filter: &JobFilter,
+        facets: &[Facet],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<FacetCounts>, RepositoryError> {
+        let conditions = self.conditions(filter, facets, now);
+        let mut to = Statement::<(Integer, Text, BigInt)>::once();
+        to.sql("WITH base AS MATERIALIZED (SELECT j.id, j.company_name");
+        for (number, facet) in facets.iter().enumerate() {
+            if !matches!(facet, Facet::Skill | Facet::Company) {
+                to.sql(", j.").sql(conditions::column(*facet));
+            }
+            to.sql(", ");
+            conditions.fits(&mut to, *facet);
+            to.sql(&format!(" AS fits{number}"));
+        }
+        let way = conditions.way();
+        conditions.write(&mut to, way);
+        if let Way::Walk(order) = way {
+            conditions::ordered(&mut to, order);
+        }
+        to.sql(&format!(" LIMIT {MAX_HITS}) SELECT -1, '', COUNT(*) FROM base"));
+        let collation = if conditions.engine == Engine::Postgres { " COLLATE \"C\"" } else { "" };
+        for (number, facet) in facets.iter().enumerate() {
+            let value = if *facet == Facet::Skill { "s.skill" } else { conditions::column(*facet) };
+            to.sql(&format!(" UNION ALL SELECT * FROM (SELECT {number}, {value}, COUNT(*) FROM base"));
+            if *facet == Facet::Skill {
+                to.sql(" INNER JOIN job_skills AS s ON s.job_id = base.id");
+            }
+            to.sql(&format!(" WHERE {value} IS NOT NULL"));
+            for other in (0..facets.len()).filter(|other| *other != number) {
+                to.sql(&format!(" AND fits{other}"));
+            }
+            let most = FacetCounts::MAX_VALUES;
+            to.sql(&format!(" GROUP BY {value} ORDER BY COUNT(*) DESC, {value}{collation} LIMIT {most}) AS c{number}"));
+        }
+        let rows: Vec<(i32, String, i64)> = both!(self, |c| to.load(c))?;
+        let is_exact = rows.iter().any(|(number, _, all)| *number < 0 && all.unsigned_abs() < MAX_HITS);
+        let counts = |(number, facet): (i32, &Facet)| {
+            let values = rows.iter().filter(|(of, ..)| *of == number);
+            let values = values.map(|(_, value, n)| FacetCount { value: value.clone(), count: n.unsigned_abs() });
+            FacetCounts { facet: *facet, values: values.collect(), is_exact }
+        };
+        Ok((0..).zip(facets).map(counts).collect())
     }
 
-    fn correct(&mut self, _: &SearchText) -> Result<Option<SearchText>, RepositoryError> {
-        Ok(None)
+    fn correct(&mut self, text: &SearchText) -> Result<Option<SearchText>, RepositoryError> {
+        self.correct_words(text)
     }
 
-    fn suggest(&mut self, _: &str, _: &[SuggestionKind], _: u32) -> Result<Vec<Suggestion>, RepositoryError> {
-        Ok(Vec::new())
+    fn suggest(
+        &mut self,
+        prefix: &str,
+        kinds: &[SuggestionKind],
+        limit: u32,
+    ) -> Result<Vec<Suggestion>, RepositoryError> {
+        kinds.iter().try_fold(Vec::new(), |mut all, kind| {
+            all.extend(self.suggest_kind(prefix, *kind, limit)?);
+            Ok(all)
+        })
     }
 
-    fn similar(&mut self, _: JobId, _: DateTime<Utc>, _: u32) -> Result<Vec<JobDetails>, RepositoryError> {
-        Ok(Vec::new())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_needle_stands_for_itself() {
-        assert_eq!(containing("Ärzte 100%_\\"), "%ärzte 100\\%\\_\\\\%");
-        assert_eq!(containing("a\0b"), "%a\u{1}b%");
-        assert_eq!(containing(&"%".repeat(100_000)).len(), 2 + 2 * 1_000);
+    fn similar(&mut self, id: JobId, now: DateTime<Utc>, limit: u32) -> Result<Vec<JobDetails>, RepositoryError> {
+        self.similar_jobs(id, now, limit)
     }
 }

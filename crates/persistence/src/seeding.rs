@@ -19,6 +19,7 @@ use crate::jobs::{NewJobRow, escape, skill_rows};
 use crate::schema::{
     applications, candidate_entries, candidates, employers, job_skills, jobs, professional_profiles, users,
 };
+use crate::search::terms::Terms;
 use crate::session::Session;
 use crate::time::At;
 
@@ -26,7 +27,8 @@ use crate::time::At;
 const MAX_VALUES: usize = 32_766;
 
 /// Every table but the plans and the clocks of the feeds, which never go back; those that refer to others first.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
+    "search_terms",
     "receipts",
     "schedule",
     "outbox",
@@ -188,6 +190,11 @@ impl BulkRepository for Session<'_> {
         for batch in skills.chunks(MAX_VALUES / 2) {
             both!(self, |c| insert_into(job_skills::table).values(batch).execute(c))?;
         }
+        let mut terms = Terms::default();
+        for job in jobs {
+            terms.add(&job.posting, 1);
+        }
+        self.adjust_terms(terms)?;
         Ok(ids)
     }
 

@@ -8,10 +8,12 @@ use jobportal_application::{
 
 use crate::connection::AnyConnection;
 use crate::error::classify;
+use crate::search::breadth::Breadth;
 
 /// Every repository, on the connection of one transaction.
 pub(crate) struct Session<'c> {
     pub(crate) connection: &'c mut AnyConnection,
+    pub(crate) breadth: &'c Breadth,
     has_failed: bool,
     listener: Option<&'c dyn ChangeListener>,
     changed: Vec<Subject>,
@@ -55,12 +57,13 @@ impl<'c> Session<'c> {
     /// Runs `work` in a transaction. The inner result is that of the work; the outer error says that it could not begin.
     pub(crate) fn transact(
         connection: &'c mut AnyConnection,
+        breadth: &'c Breadth,
         listener: Option<&'c dyn ChangeListener>,
         access: Access,
         work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>,
     ) -> Result<Result<()>> {
         connection.begin(access).map_err(classify)?;
-        let mut session = Session { connection, has_failed: false, listener, changed: Vec::new() };
+        let mut session = Session { connection, breadth, has_failed: false, listener, changed: Vec::new() };
         if access == Access::Statement {
             return Ok(work(&mut session));
         }

@@ -6,6 +6,7 @@ use jobportal_application::{Access, ChangeListener, Error, RepositoryError, Resu
 
 use crate::connection::{Address, Manager};
 use crate::error::OpenError;
+use crate::search::breadth::Breadth;
 use crate::session::Session;
 
 /// How often work is tried at most. A server that restarts cuts connections one after the other: the one that replaces a lost
@@ -35,6 +36,7 @@ pub struct DieselStore {
     is_away: AtomicBool,
     checkout_timeout: Duration,
     listener: Option<Arc<dyn ChangeListener>>,
+    breadth: Breadth,
 }
 
 /// What became of one attempt at a transaction.
@@ -59,7 +61,7 @@ impl DieselStore {
             .test_on_check_out(true)
             .build_unchecked(Manager::new(address, settings.checkout_timeout, losses.clone()));
         let (is_away, checkout_timeout) = (AtomicBool::new(false), settings.checkout_timeout);
-        Ok(Self { pool, losses, turn, is_away, checkout_timeout, listener: None })
+        Ok(Self { pool, losses, turn, is_away, checkout_timeout, breadth: Breadth::default(), listener: None })
     }
 
     /// Tells `listener` what its transactions may have changed.
@@ -86,7 +88,8 @@ impl DieselStore {
             Ok(pooled) => pooled,
             Err(error) => return Attempt { outcome: Err(error), is_lost: false, has_begun: false },
         };
-        let transaction = Session::transact(&mut pooled.connection, self.listener.as_deref(), access, work);
+        let transaction =
+            Session::transact(&mut pooled.connection, &self.breadth, self.listener.as_deref(), access, work);
         let has_begun = transaction.is_ok();
         let outcome = transaction.flatten();
         // Diesel overlooks a connection that is cut during a query outside a transaction, unless it is used again.

@@ -1,0 +1,522 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use jobportal_application::{Facet, JobFilter, JobOrder, SearchPosition};
+use jobportal_domain::{Country, ExperienceLevel, JobSubtype, JobType, SearchText, Term, Workplace};
+
+use super::statement::Statement;
+use crate::connection::AnyConnection;
+use crate::time::At;
+
+/// Whose SQL it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    pub(crate) const fn of(connection: &AnyConnection) -> Self {
+        match connection {
+            AnyConnection::Sqlite(_) => Self::Sqlite,
+            AnyConnection::Postgres(_) => Self::Postgres,
+        }
+    }
+}
+
+/// What has an index that finds it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lead {
+    Id,
+    Words,
+    Parts,
+    Skills,
+    Employer,
+}
+
+/// How the jobs that fit are come by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By the index of what is looked for, in no order.
+    Lookup(Lead),
+    /// Along the index of an order, as far as needed: each job is looked at. The conditions are written so that no other index
+    /// could serve them; else PostgreSQL, which can't know how many jobs fit, finds and sorts them all.
+    Walk(JobOrder),
+}
+
+/// For a phrase PostgreSQL looks at each job with all its words; at so many at most.
+pub(crate) const MAX_CANDIDATES: u32 = 30_000;
+
+/// A filter, made SQL.
+pub(crate) struct Conditions<'f> {
+    pub(crate) engine: Engine,
+    pub(crate) filter: &'f JobFilter,
+    pub(crate) now: DateTime<Utc>,
+    /// Filters by these do not count.
+    pub(crate) ignored: &'f [Facet],
+}
+
+/// The order of jobs `j` in SQL, the index that has it on both engines, and the column that it goes by.
+const fn order_of(order: JobOrder) -> (&'static str, &'static str, &'static str) {
+    match order {
+        JobOrder::Relevance | JobOrder::Newest => ("j.posted_at DESC, j.id DESC", "jobs_newest_idx", "j.posted_at"),
+        JobOrder::Deadline => ("j.deadline, j.id DESC", "jobs_deadline_idx", "j.deadline"),
+        JobOrder::Salary => ("j.salary_yearly_maximum DESC, j.id DESC", "jobs_salary_idx", "j.salary_yearly_maximum"),
+    }
+}
+
+impl Conditions<'_> {
+    fn counts(&self, facet: Facet) -> bool {
+        !self.ignored.contains(&facet)
+    }
+
+    fn company(&self) -> Option<&String> {
+        self.filter.company.as_ref().filter(|_| self.counts(Facet::Company))
+    }
+
+    /// The way to all jobs that fit.
+    pub(crate) fn way(&self) -> Way {
+        let filter = self.filter;
+        let parts = [filter.title.as_ref(), filter.location.as_ref(), self.company()];
+        let has_skills = !(filter.all_skills.is_empty() && filter.any_skills.is_empty());
+        if filter.id.is_some() {
+            Way::Lookup(Lead::Id)
+        } else if !filter.text.groups().is_empty() {
+            Way::Lookup(Lead::Words)
+        } else if parts.into_iter().flatten().any(|part| is_long(part)) {
+            Way::Lookup(Lead::Parts)
+        } else if filter.employer.is_some() {
+            Way::Lookup(Lead::Employer)
+        } else if has_skills && self.counts(Facet::Skill) {
+            Way::Lookup(Lead::Skills)
+        } else {
+            Way::Walk(JobOrder::Newest)
+        }
+    }
+
+    /// Writes `FROM … WHERE …` for the live jobs `j` that fit.
+    pub(crate) fn write<C>(&self, to: &mut Statement<C>, way: Way) {
+        let filter = self.filter;
+        match (self.engine, way) {
+            (Engine::Sqlite, Way::Walk(order)) => {
+                to.sql(" FROM jobs AS j INDEXED BY ").sql(order_of(order).1).sql(" WHERE ");
+            }
+            (Engine::Sqlite, Way::Lookup(Lead::Words)) => {
+                to.sql(" FROM job_words AS w CROSS JOIN jobs AS j ON j.id = w.rowid WHERE w.job_words MATCH ");
+                to.text(&fts5(&filter.text)).sql(" AND ");
+            }
+            (Engine::Sqlite, Way::Lookup(Lead::Parts)) => {
+                let parts = [
+                    ("title", filter.title.as_ref()),
+                    ("location", filter.location.as_ref()),
+                    ("company", self.company()),
+                ];
+                let parts =
+                    parts.into_iter().filter_map(|(column, part)| Some((column, part.filter(|part| is_long(part))?)));
+                let parts: Vec<_> = parts.map(|(column, part)| format!("{column} : {}", quoted(part))).collect();
+                to.sql(" FROM job_parts AS p CROSS JOIN jobs AS j ON j.id = p.rowid WHERE p.job_parts MATCH ");
+                to.text(&parts.join(" AND ")).sql(" AND ");
+            }
+            (Engine::Postgres, Way::Lookup(Lead::Words)) if has_phrase(&filter.text) => {
+                to.sql(" FROM (SELECT j.* FROM jobs AS j WHERE ");
+                self.live(to);
+                to.sql(" AND j.words @@ (SELECT to_tsquery('jobportal', ").text(&tsquery(&filter.text, false));
+                to.sql(&format!(")) LIMIT {MAX_CANDIDATES}) AS j WHERE "));
+            }
+            (Engine::Sqlite | Engine::Postgres, _) => {
+                to.sql(" FROM jobs AS j WHERE ");
+            }
+        }
+        self.live(to);
+        self.texts(to, way);
+        self.rest(to, way);
+    }
+
+    /// Jobs among the first ones in an order that all conditions but the words hold for. For words that are in too many jobs.
+    pub(crate) fn first<C>(&self, to: &mut Statement<C>, order: JobOrder, most: u32) {
+        let way = Way::Walk(order);
+        let index = if self.engine == Engine::Sqlite { " INDEXED BY " } else { "" };
+        let name = if self.engine == Engine::Sqlite { order_of(order).1 } else { "" };
+        to.sql("SELECT j.id FROM jobs AS j").sql(index).sql(name).sql(" WHERE ");
+        self.live(to);
+        self.parts(to, way);
+        self.rest(to, way);
+        ordered(to, order);
+        to.sql(&format!(" LIMIT {most}"));
+    }
+
+    /// Those of `first` that the words are in.
+    pub(crate) fn among<C>(&self, to: &mut Statement<C>, first: &str) {
+        if self.engine == Engine::Sqlite && !self.filter.text.groups().is_empty() {
+            to.sql(" FROM job_words AS w CROSS JOIN jobs AS j ON j.id = w.rowid WHERE w.job_words MATCH ");
+            to.text(&fts5(&self.filter.text)).sql(" AND +w.rowid IN (SELECT id FROM ").sql(first).sql(")");
+        } else {
+            to.sql(" FROM ").sql(first).sql(" AS f CROSS JOIN jobs AS j WHERE j.id = f.id");
+            self.words(to, Way::Walk(JobOrder::Newest));
+        }
+    }
+
+    /// The column that an order goes by.
+    pub(crate) fn key<C>(&self, to: &mut Statement<C>, order: JobOrder) {
+        let is_ranked = order == JobOrder::Relevance && !self.filter.text.groups().is_empty();
+        match self.engine {
+            Engine::Postgres if is_ranked => {
+                to.sql("(ts_rank(j.headline, (SELECT to_tsquery('jobportal', ").text(&any_word(&self.filter.text));
+                to.sql("))) * 1000000)::BIGINT");
+            }
+            Engine::Sqlite if is_ranked => {
+                to.sql("CAST(-1000000000 * bm25(job_words, 10.0, 4.0, 2.0, 1.0, 0.0) AS INTEGER)");
+            }
+            Engine::Postgres | Engine::Sqlite => {
+                to.sql(order_of(order).2);
+            }
+        }
+    }
+
+    fn live<C>(&self, to: &mut Statement<C>) {
+        // The first three as the indexes have them, word by word.
+        to.sql("j.status = 'published' AND j.deleted_at IS NULL AND j.closed_at IS NULL AND j.deadline > ");
+        to.time(At(self.now));
+    }
+
+    fn texts<C>(&self, to: &mut Statement<C>, way: Way) {
+        self.words(to, way);
+        self.parts(to, way);
+    }
+
+    fn words<C>(&self, to: &mut Statement<C>, way: Way) {
+        let text = &self.filter.text;
+        if text.is_empty() {
+            return;
+        }
+        match (self.engine, way) {
+            (Engine::Sqlite, Way::Lookup(Lead::Words)) => {}
+            (Engine::Sqlite, _) if text.groups().is_empty() => {
+                to.sql(" AND j.id NOT IN (SELECT rowid FROM job_words WHERE job_words MATCH ");
+                to.text(&any_of(text.excluded().iter().map(fts5_term))).sql(")");
+            }
+            (Engine::Sqlite, _) => {
+                to.sql(" AND j.id IN (SELECT rowid FROM job_words WHERE job_words MATCH ").text(&fts5(text)).sql(")");
+            }
+            (Engine::Postgres, Way::Lookup(Lead::Words)) if !has_phrase(text) => {
+                to.sql(" AND j.words @@ (SELECT to_tsquery('jobportal', ").text(&tsquery(text, true)).sql("))");
+            }
+            (Engine::Postgres, _) => {
+                to.sql(" AND ts_match_vq(j.words, (SELECT to_tsquery('jobportal', ");
+                to.text(&tsquery(text, true)).sql(")))");
+            }
+        }
+    }
+
+    fn parts<C>(&self, to: &mut Statement<C>, way: Way) {
+        let filter = self.filter;
+        let parts = [
+            ("j.title_search", filter.title.as_ref()),
+            ("j.location_search", filter.location.as_ref()),
+            ("j.company_search", self.company()),
+        ];
+        for (column, part) in parts {
+            let Some(part) = part else { continue };
+            match (self.engine, way) {
+                (Engine::Sqlite, Way::Lookup(Lead::Parts)) if is_long(part) => {}
+                (Engine::Sqlite, _) => {
+                    to.sql(" AND instr(").sql(column).sql(", ").text(part).sql(") > 0");
+                }
+                (Engine::Postgres, Way::Lookup(Lead::Words | Lead::Parts | Lead::Employer)) if is_long(part) => {
+                    to.sql(" AND ").sql(column).sql(" LIKE ").text(&format!("%{}%", crate::jobs::escape(part)));
+                }
+                (Engine::Postgres, _) => {
+                    to.sql(" AND strpos(").sql(column).sql(", ").text(part).sql(") > 0");
+                }
+            }
+        }
+    }
+
+    /// All conditions but those on texts.
+    fn rest<C>(&self, to: &mut Statement<C>, way: Way) {
+        let filter = self.filter;
+        if let Some(id) = filter.id {
+            to.sql(" AND j.id = ").number(id.0);
+        }
+        if let Some(employer) = filter.employer {
+            to.sql(" AND j.employer_id = ").number(employer.0);
+        }
+        for facet in SETS {
+            if self.counts(facet) {
+                self.set(to, facet, " AND ");
+            }
+        }
+        if let Some(pay) = filter.pay {
+            to.sql(" AND j.salary_currency = ").text(pay.currency.as_str());
+            to.sql(" AND j.salary_yearly_maximum >= ").number(pay.minimum.unwrap_or(0));
+            to.sql(" AND j.salary_yearly_minimum <= ").number(pay.maximum.unwrap_or(i64::MAX));
+        }
+        if let Some(days) = filter.posted_within_days {
+            let since = TimeDelta::try_days(days.into()).and_then(|days| self.now.checked_sub_signed(days));
+            to.sql(" AND j.posted_at >= ").time(At(since.unwrap_or(DateTime::UNIX_EPOCH)));
+        }
+        if self.counts(Facet::Skill) {
+            self.skills(to, way == Way::Lookup(Lead::Skills), " AND ");
+        }
+        if let Some(user) = filter.not_applied_by {
+            // A number, and no join: that would come in an order of its own.
+            to.sql(" AND (SELECT COUNT(*) FROM applications AS a WHERE a.job_id = j.id AND a.candidate_id = (");
+            to.sql("SELECT c.id FROM candidates AS c WHERE c.user_id = ").number(user.0).sql(")) = 0");
+        }
+    }
+
+    /// The condition on a closed set, if there is one.
+    fn set<C>(&self, to: &mut Statement<C>, facet: Facet, before: &str) {
+        let filter = self.filter;
+        let values: Vec<&str> = match facet {
+            Facet::JobType => filter.job_types.iter().map(|value| JobType::as_str(*value)).collect(),
+            Facet::JobSubtype => filter.job_subtypes.iter().map(|value| JobSubtype::as_str(*value)).collect(),
+            Facet::ExperienceLevel => {
+                filter.experience_levels.iter().map(|value| ExperienceLevel::as_str(*value)).collect()
+            }
+            Facet::Workplace => filter.workplaces.iter().map(|value| Workplace::as_str(*value)).collect(),
+            Facet::Country => filter.countries.iter().map(|value| Country::as_str(*value)).collect(),
+            Facet::Skill | Facet::Company => Vec::new(),
+        };
+        if !values.is_empty() {
+            to.sql(before).sql("j.").sql(column(facet));
+            self.one_of(to, &values);
+        }
+    }
+
+    fn skills<C>(&self, to: &mut Statement<C>, leads: bool, mut before: &'static str) {
+        let (all, any) = (&self.filter.all_skills, &self.filter.any_skills);
+        let mut leads = leads;
+        let mut begin = |to: &mut Statement<C>| {
+            let (open, close) = if std::mem::take(&mut leads) {
+                ("j.id IN (SELECT s.job_id FROM job_skills AS s WHERE s.skill", ")")
+            } else {
+                ("(SELECT COUNT(*) FROM job_skills AS s WHERE s.job_id = j.id AND s.skill", ") > 0")
+            };
+            to.sql(std::mem::replace(&mut before, " AND ")).sql(open);
+            close
+        };
+        for skill in all {
+            let close = begin(to);
+            to.sql(" = ").text(skill).sql(close);
+        }
+        if !any.is_empty() {
+            let close = begin(to);
+            self.one_of(to, &any.iter().map(String::as_str).collect::<Vec<_>>());
+            to.sql(close);
+        }
+    }
+
+    /// Writes that what stands before is one of these, as one value: however many they are, it is the same statement.
+    fn one_of<C>(&self, to: &mut Statement<C>, values: &[&str]) {
+        match self.engine {
+            Engine::Sqlite => {
+                let list = serde_json::Value::from(values).to_string();
+                to.sql(" IN (SELECT value FROM json_each(").text(&list).sql("))");
+            }
+            Engine::Postgres => {
+                to.sql(" = ANY ((SELECT string_to_array(").text(&values.join("\n")).sql(", E'\\n'))::TEXT[])");
+            }
+        }
+    }
+
+    /// Whether a job fits the filter by a facet, if there is such a filter.
+    pub(crate) fn fits<C>(&self, to: &mut Statement<C>, facet: Facet) {
+        let filter = self.filter;
+        match facet {
+            Facet::Skill if !(filter.all_skills.is_empty() && filter.any_skills.is_empty()) => {
+                self.skills(to, false, "");
+            }
+            Facet::Company if filter.company.is_some() => {
+                let function = if self.engine == Engine::Sqlite { "instr" } else { "strpos" };
+                let part = filter.company.as_deref().unwrap_or_default();
+                to.sql(function).sql("(j.company_search, ").text(part).sql(") > 0");
+            }
+            Facet::Skill | Facet::Company => {
+                to.sql("1 = 1");
+            }
+            _ if self.has_set(facet) => self.set(to, facet, ""),
+            _ => {
+                to.sql("1 = 1");
+            }
+        }
+    }
+
+    fn has_set(&self, facet: Facet) -> bool {
+        let filter = self.filter;
+        match facet {
+            Facet::JobType => !filter.job_types.is_empty(),
+            Facet::JobSubtype => !filter.job_subtypes.is_empty(),
+            Facet::ExperienceLevel => !filter.experience_levels.is_empty(),
+            Facet::Workplace => !filter.workplaces.is_empty(),
+            Facet::Country => !filter.countries.is_empty(),
+            Facet::Skill | Facet::Company => false,
+        }
+    }
+
+    /// How many conditions there are: the more, the rarer is the statement.
+    pub(crate) fn number(&self) -> usize {
+        let filter = self.filter;
+        let sets = SETS.into_iter().filter(|facet| self.has_set(*facet)).count();
+        let others = [
+            filter.id.is_some(),
+            !filter.text.is_empty(),
+            has_phrase(&filter.text),
+            filter.title.is_some(),
+            filter.location.is_some(),
+            filter.company.is_some(),
+            filter.employer.is_some(),
+            filter.pay.is_some(),
+            filter.posted_within_days.is_some(),
+            !filter.all_skills.is_empty(),
+            !filter.any_skills.is_empty(),
+            filter.not_applied_by.is_some(),
+            filter.max_per_employer.is_some(),
+        ];
+        sets + others.into_iter().filter(|is_there| *is_there).count() + filter.all_skills.len().saturating_sub(1)
+    }
+}
+
+/// Facets that are columns with few values.
+const SETS: [Facet; 5] = [Facet::JobType, Facet::JobSubtype, Facet::ExperienceLevel, Facet::Workplace, Facet::Country];
+
+/// The column of jobs that has the values of a facet.
+pub(crate) const fn column(facet: Facet) -> &'static str {
+    match facet {
+        Facet::JobType => "job_type",
+        Facet::JobSubtype => "job_subtype",
+        Facet::ExperienceLevel => "experience_level",
+        Facet::Workplace => "workplace",
+        Facet::Country => "country",
+        Facet::Skill => "skills",
+        Facet::Company => "company_name",
+    }
+}
+
+/// Writes that a job of `from`, whose order is by a column `place`, comes after a position.
+pub(crate) fn after<C>(to: &mut Statement<C>, order: JobOrder, position: SearchPosition, place: &str, id: &str) {
+    let time = At(DateTime::from_timestamp_micros(position.key).unwrap_or_default());
+    let key = |to: &mut Statement<C>| match order {
+        JobOrder::Newest | JobOrder::Deadline => {
+            to.time(time);
+        }
+        JobOrder::Relevance | JobOrder::Salary => {
+            to.number(position.key);
+        }
+    };
+    if order == JobOrder::Deadline {
+        // Two directions are no range of an index; the first part is.
+        to.sql(place).sql(" >= ");
+        key(to);
+        to.sql(" AND (").sql(place).sql(" > ");
+        key(to);
+        to.sql(" OR ").sql(id).sql(" < ").number(position.id).sql(")");
+    } else {
+        to.sql("(").sql(place).sql(", ").sql(id).sql(") < (");
+        key(to);
+        to.sql(", ").number(position.id).sql(")");
+    }
+}
+
+/// Writes the order of jobs `j`.
+pub(crate) fn ordered<C>(to: &mut Statement<C>, order: JobOrder) {
+    to.sql(" ORDER BY ").sql(order_of(order).0);
+}
+
+/// Writes that a job `j` comes after a position.
+pub(crate) fn after_job<C>(to: &mut Statement<C>, order: JobOrder, position: SearchPosition) {
+    to.sql(" AND ");
+    after(to, order, position, order_of(order).2, "j.id");
+}
+
+/// Whether an index finds a part of a text: both take three letters together. Those of PostgreSQL may be none but ASCII's, depending
+/// on the collation of the database.
+fn is_long(part: &str) -> bool {
+    part.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| run.len() >= 3)
+}
+
+fn has_phrase(text: &SearchText) -> bool {
+    text.groups().iter().flatten().any(|term| matches!(term, Term::Phrase(_)))
+}
+
+/// A string of FTS5.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\0', "\u{1}").replace('"', "\"\""))
+}
+
+fn fts5_term(term: &Term) -> String {
+    match term {
+        Term::Word(word) => quoted(word),
+        Term::Prefix(word) => format!("{}*", quoted(word)),
+        Term::Phrase(words) => quoted(&words.join(" ")),
+    }
+}
+
+fn any_of(terms: impl Iterator<Item = String>) -> String {
+    format!("({})", terms.collect::<Vec<_>>().join(" OR "))
+}
+
+/// What FTS5 is asked; there is something to look for in it.
+fn fts5(text: &SearchText) -> String {
+    let groups: Vec<_> = text.groups().iter().map(|group| any_of(group.iter().map(fts5_term))).collect();
+    let wanted = format!("({})", groups.join(" AND "));
+    match text.excluded() {
+        [] => wanted,
+        excluded => format!("{wanted} NOT {}", any_of(excluded.iter().map(fts5_term))),
+    }
+}
+
+/// A word of a query of PostgreSQL. A quote or backslash is in no word.
+fn lexeme(word: &str) -> String {
+    format!("'{}'", word.replace(['\'', '\\'], " "))
+}
+
+/// What PostgreSQL is asked. Loosely: with all words of a phrase, in any order.
+fn tsquery(text: &SearchText, is_strict: bool) -> String {
+    let term = |term: &Term| match term {
+        Term::Word(word) => lexeme(word),
+        Term::Prefix(word) => format!("{}:*", lexeme(word)),
+        Term::Phrase(words) => {
+            let words: Vec<_> = words.iter().map(|word| lexeme(word)).collect();
+            format!("({})", words.join(if is_strict { " <-> " } else { " & " }))
+        }
+    };
+    let any_of = |terms: &[Term]| format!("({})", terms.iter().map(term).collect::<Vec<_>>().join(" | "));
+    let mut parts: Vec<_> = text.groups().iter().map(|group| any_of(group)).collect();
+    // Loosely excluded would be more than was meant.
+    if is_strict {
+        parts.extend(text.excluded().iter().map(|excluded| format!("!{}", term(excluded))));
+    }
+    parts.join(" & ")
+}
+
+/// All words that count for the rank, as PostgreSQL is asked: in a query for all of them, one that is only in the description would
+/// take the rank of the others away.
+fn any_word(text: &SearchText) -> String {
+    let word = |term: &Term| match term {
+        Term::Prefix(word) => format!("{}:*", lexeme(word)),
+        Term::Word(_) | Term::Phrase(_) => term.words().iter().map(|word| lexeme(word)).collect::<Vec<_>>().join(" | "),
+    };
+    text.groups().iter().flatten().map(word).collect::<Vec<_>>().join(" | ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_for_is_asked_of_each_engine() {
+        let text = SearchText::parse("rust, \"project lead\" eng* -junior -\"no way\"");
+        assert_eq!(fts5(&text), "((\"rust\" OR \"project lead\") AND (\"eng\"*)) NOT (\"junior\" OR \"no way\")");
+        assert_eq!(
+            tsquery(&text, true),
+            "('rust' | ('project' <-> 'lead')) & ('eng':*) & !'junior' & !('no' <-> 'way')"
+        );
+        assert_eq!(tsquery(&text, false), "('rust' | ('project' & 'lead')) & ('eng':*)");
+        assert_eq!(any_word(&text), "'rust' | 'project' | 'lead' | 'eng':*");
+    }
+
+    #[test]
+    fn three_letters_together_are_found_by_an_index() {
+        assert!(is_long("c++ dev") && is_long("b2b"));
+        assert!(!is_long("qa") && !is_long("c++") && !is_long("a b c") && !is_long("köln"));
+    }
+}
