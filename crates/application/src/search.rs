@@ -85,7 +85,8 @@ pub struct SearchPosition {
 /// Where a part of what was found begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SearchStart {
-    /// At a page. What comes before it is counted off, so deep pages cost more; [`SearchRequest::MAX_OFFSET`] is the limit.
+    /// At a page. What comes before it is counted off, so deep pages cost more; [`SearchRequest::MAX_OFFSET`] is the limit where more
+    /// jobs fit.
     Page(PageRequest),
     /// After a job, at most so many. Costs the same at any depth.
     After(SearchPosition, u32),
@@ -107,7 +108,7 @@ pub struct SearchRequest {
 }
 
 impl SearchRequest {
-    /// How many jobs may come before a page.
+    /// So many jobs are in pages; what comes after them is reached by [`SearchStart::After`] alone.
     pub const MAX_OFFSET: i64 = 10_000;
 
     /// Asks for a page of the jobs that fit, newest first.
@@ -317,14 +318,17 @@ impl Search {
     }
 }
 
-/// Refuses a page past the end of what was found, unless nothing was.
+/// Refuses a page past the end of what was found, unless nothing was, and one that is too deep to be counted off.
 fn found(jobs: FoundJobs, request: &SearchRequest) -> Result<FoundJobs> {
-    match request.start {
-        SearchStart::Page(page) if jobs.jobs.is_empty() && jobs.total > 0 && page.number() > 1 => {
-            Err(Error::INVALID_PAGE)
-        }
-        _ => Ok(jobs),
+    let SearchStart::Page(page) = request.start else { return Ok(jobs) };
+    if !jobs.jobs.is_empty() || jobs.total == 0 || page.number() == 1 {
+        return Ok(jobs);
     }
+    if jobs.total_is_exact || page.offset() < SearchRequest::MAX_OFFSET {
+        return Err(Error::INVALID_PAGE);
+    }
+    let most = SearchRequest::MAX_OFFSET;
+    Err(Error::invalid("page", format!("There are no pages after the first {most} jobs. Go on with `cursor`.")))
 }
 
 #[cfg(test)]
@@ -422,6 +426,8 @@ mod tests {
         };
         let second = SearchStart::Page(past_the_end::<()>().request);
         assert!(matches!(find(second), Err(Error::NotFound("Invalid page."))));
+        let deep = PageRequest::new(1_001, 10).map(SearchStart::Page).unwrap();
+        assert_eq!(crate::fixtures::violations(find(deep)).of("page").len(), 1);
         let last = SearchStart::After(SearchPosition { key: 1, id: 1 }, 10);
         assert!(find(last).unwrap().jobs.is_empty());
     }

@@ -149,7 +149,7 @@ pub(crate) async fn search(app: Data<App>, request: HttpRequest, Caller(actor): 
 /// What lies around a part of what was found: pages around a page, as far as there are pages; else what the cursor leads to.
 fn neighbours(request: &HttpRequest, start: SearchStart, next_cursor: Option<&str>) -> Neighbours {
     let page =
-        |number: u32, size| PageRequest::new(number, size).filter(|page| page.offset() <= SearchRequest::MAX_OFFSET);
+        |number: u32, size| PageRequest::new(number, size).filter(|page| page.offset() < SearchRequest::MAX_OFFSET);
     let at = |page: PageRequest| address(request, "page", &page.number().to_string());
     let (after, before) = match start {
         SearchStart::Page(here) => (page(here.number() + 1, here.size()), page(here.number() - 1, here.size())),

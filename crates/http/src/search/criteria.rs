@@ -104,10 +104,6 @@ pub(super) fn search(query: &Query, actor: &Actor, vault: &dyn Vault) -> Result<
     let size = reader.violations.check("page_size", page_size(query, 10));
     let page =
         page_number(query).and_then(|number| PageRequest::new(number, size.unwrap_or(1)).ok_or(Error::INVALID_PAGE));
-    if page.as_ref().is_ok_and(|page| page.offset() > SearchRequest::MAX_OFFSET) {
-        let most = SearchRequest::MAX_OFFSET;
-        reader.violations.push("page", format_args!("Pages begin after {most} jobs at most. Go on with `cursor`."));
-    }
     let mut position = None;
     if let Some(raw) = query.get("cursor") {
         if query.get("page").is_some() {
@@ -377,10 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_end_where_a_cursor_has_to_go_on() {
-        assert!(matches!(read("page=101&page_size=100").start, SearchStart::Page(page) if page.offset() == 10_000));
-        assert_eq!(wrong("page=102&page_size=100")[0].0, "page");
-        assert_eq!(wrong("page=4294967295")[0].0, "page");
+    fn what_is_no_page_is_not_there() {
         for text in ["page=0", "page=x", "page=-1"] {
             assert!(matches!(read_as(UserType::Employer, text), Err(Error::NotFound("Invalid page."))), "{text}");
         }
