@@ -1,8 +1,12 @@
+mod lifecycle;
+
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use crate::closed_set::closed_set;
-use crate::{Country, EmailAddress, EmployerId, JobId, Pay, Skills, Text, Version, WebAddress, Workplace};
+use crate::{Country, EmailAddress, EmployerId, JobId, Pay, Skills, Text, Version, Violations, WebAddress, Workplace};
+
+pub use lifecycle::{CloseReason, JobAction};
 
 closed_set! {
     /// Who the employer is.
@@ -118,7 +122,7 @@ pub struct JobPosting {
 }
 
 /// A rule that a job breaks in its present state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JobError {
     /// The deadline has passed.
@@ -130,6 +134,24 @@ pub enum JobError {
     /// The employer took the job down.
     #[error("Job is already deleted.")]
     Deleted,
+    /// The state of the job does not allow it; [`JobState::allowed_actions`] says what it allows.
+    #[error("{}", not_allowed(*action, *state))]
+    NotAllowed {
+        /// What was to be done.
+        action: JobAction,
+        /// What the job is.
+        state: JobState,
+    },
+    /// The job does not say what it must say for that.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+}
+
+fn not_allowed(action: JobAction, state: JobState) -> String {
+    let article = if state == JobState::Expired { "An" } else { "A" };
+    let refusal = format!("{article} {state} job can't be {}.", action.participle());
+    let possible: Vec<_> = state.allowed_actions().iter().map(|action| action.as_str()).collect();
+    if possible.is_empty() { refusal } else { format!("{refusal} Possible: {}.", possible.join(", ")) }
 }
 
 /// A job. It takes applications while it is published, before its deadline, and until it is taken down.
@@ -185,12 +207,13 @@ impl Job {
         }
     }
 
-    /// Changes what the job says; [`JobError::Deleted`] once it was taken down. A deadline may be in the past: that
-    /// closes it, and one that is ahead opens it again. Saying the same again is no change.
+    /// Changes what the job says; [`JobError::Deleted`] once it was taken down, [`JobError::NotAllowed`] once it was closed. A
+    /// deadline may be in the past: then it has expired, and one that is ahead opens it again. Saying the same again is no change.
     pub fn revise(&mut self, posting: JobPosting, now: DateTime<Utc>) -> Result<(), JobError> {
         if self.is_deleted() {
             return Err(JobError::Deleted);
         }
+        self.check_allowed(JobAction::Revise, now)?;
         if self.posting != posting {
             if posting.deadline > now {
                 self.closed_at = None;
@@ -223,7 +246,7 @@ mod tests {
 
     use super::*;
 
-    fn job() -> Job {
+    pub(super) fn job() -> Job {
         let posting = JobPosting {
             title: Text::parse("Engineer").unwrap(),
             description: Text::parse("Build.").unwrap(),

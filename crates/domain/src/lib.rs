@@ -9,7 +9,7 @@
 //! | One-time codes | [`Code`], [`OneTimeCode`], [`CodePolicy`], [`CodePurpose`], [`Verdict`] |
 //! | Candidates | [`CandidateProfile`], [`PersonalDetails`], [`ProfessionalProfile`], [`ProfessionalDetails`], [`Section`], [`MAX_SOCIAL_LINKS`], [`MAX_ENTRIES_PER_SECTION`] |
 //! | Employers | [`EmployerProfile`], [`EmployerDetails`] |
-//! | Jobs | [`Job`], [`JobPosting`], [`JobStatus`], [`JobState`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`], [`Workplace`], [`Skills`], [`MAX_SKILLS`] |
+//! | Jobs | [`Job`], [`JobPosting`], [`JobStatus`], [`JobState`], [`JobAction`], [`CloseReason`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`], [`Workplace`], [`Skills`], [`MAX_SKILLS`] |
 //! | Pay | [`Pay`], [`PayPeriod`], [`Currency`] |
 //! | Search | [`SearchText`], [`Term`], [`spelled_out`], [`MAX_SEARCH_TERMS`], [`MAX_SEARCH_WORD_CHARS`], [`MAX_SEARCH_PHRASE_WORDS`] |
 //! | Applications | [`JobApplication`], [`ApplicationForm`], [`ApplicationStatus`] |
@@ -68,7 +68,7 @@ pub use id::{
     ApplicationId, CandidateId, DocumentId, EmployerId, JobId, NotificationId, PlanId, ProfessionalProfileId,
     SubscriptionId, UserId,
 };
-pub use job::{ExperienceLevel, Job, JobError, JobPosting, JobState, JobStatus, JobSubtype, JobType};
+pub use job::{CloseReason, ExperienceLevel, Job, JobAction, JobError, JobPosting, JobState, JobStatus, JobSubtype, JobType};
 pub use money::{Money, MoneyError};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, is_common_password};
 pub use pay::{Pay, PayError, PayPeriod};
