@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use crate::common::{Cast, text, with};
 use crate::jobs::{job_fields, recent};
 
-const JOBS: &str = "/job/changes/";
+pub(crate) const JOBS: &str = "/job/changes/";
 const APPLICATIONS: &str = "/application/changes/";
 
-async fn read(app: &TestApp, path: &str, caller: &Account, query: &str) -> Value {
+pub(crate) async fn read(app: &TestApp, path: &str, caller: &Account, query: &str) -> Value {
     let answer = app.get(&format!("{path}?{query}"), Some(&caller.token)).await;
     assert_eq!(answer.status, 200, "{path}?{query}: {}", answer.json);
     let keys: Vec<_> = answer.json.as_object().unwrap().keys().collect();
@@ -28,7 +28,7 @@ async fn read(app: &TestApp, path: &str, caller: &Account, query: &str) -> Value
 }
 
 /// What came since a cursor, and the next one.
-async fn news(app: &TestApp, path: &str, caller: &Account, cursor: &str) -> (Vec<Value>, String) {
+pub(crate) async fn news(app: &TestApp, path: &str, caller: &Account, cursor: &str) -> (Vec<Value>, String) {
     let body = read(app, path, caller, &format!("cursor={cursor}")).await;
     assert_eq!(body["has_more"], json!(false));
     (body["changes"].as_array().unwrap().clone(), text(&body["next_cursor"]))

@@ -63,6 +63,7 @@ fn targets(world: &World) -> Vec<Target> {
         "job": null, "candidate": world.candidate.profile, "cover_letter": "a", "expected_salary": "1",
         "notice_period": "a", "resume": "x",
     });
+    let deadline = json!({ "deadline": "2100-01-01T00:00:00Z" });
     let target = |method, path: &str, account: Option<&Account>, body: &Value, takes_form| Target {
         method,
         path: world.path(path),
@@ -87,6 +88,7 @@ fn targets(world: &World) -> Vec<Target> {
         target("POST", "/job/manage/", owner, &job, false),
         target("PUT", "/job/manage/{job}/", owner, &job, false),
         target("PATCH", "/jobs/manage/{job}/", owner, &job, false),
+        target("POST", "/job/manage/{job}/extend/", owner, &deadline, false),
         target("POST", "/application/{job}/", candidate, &application, true),
         target("PATCH", "/application/status/{application}/", owner, &json!({ "status": "offered" }), false),
         target("POST", "/subscription/plan/", admin, &plan, false),
@@ -325,6 +327,8 @@ app_tests! {
             ("GET", "/job/{}/", &world.owner), ("GET", "/job/manage/{}/", &world.owner),
             ("PUT", "/job/{}/", &world.owner), ("DELETE", "/job/{}/", &world.owner),
             ("DELETE", "/job/manage/{}/", &world.owner), ("PUT", "/job/manage/{}/", &world.owner),
+            ("GET", "/job/manage/{}/actions/", &world.owner), ("POST", "/job/manage/{}/copy/", &world.owner),
+            ("POST", "/job/manage/{}/publish/", &world.owner), ("POST", "/job/manage/{}/close/", &world.owner),
             ("PATCH", "/job/manage/{}/", &world.owner), ("PATCH", "/jobs/manage/{}/", &world.owner),
             ("GET", "/application/all/{}/", &world.owner), ("GET", "/application/status/{}/", &world.owner),
             ("POST", "/application/{}/", &world.candidate), ("DELETE", "/subscription/plan/{}/", &world.admin),

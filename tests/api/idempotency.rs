@@ -89,9 +89,15 @@ app_tests! {
         let job = app.job(&employer).await;
         assert_eq!(app.delete("/subscription/plan/2/", Some(&admin.token)).await.status, 204);
         let application = format!("/application/{job}/");
+        let closed = app.job(&employer).await;
+        assert_eq!(app.post(&format!("/job/manage/{closed}/close/"), Some(&employer.token), json!({})).await.status, 200);
+        let [relist, copy] = ["relist", "copy"].map(|action| format!("/job/manage/{closed}/{action}/"));
+        let deadline = json!({ "deadline": "2099-12-31T00:00:00Z" });
         for (path, account, table, body) in [
             ("/account/register/", None, "users", registration()),
             ("/job/manage/", Some(&employer), "jobs", app.job_body()),
+            (relist.as_str(), Some(&employer), "jobs", deadline),
+            (copy.as_str(), Some(&employer), "jobs", json!({})),
             (application.as_str(), Some(&candidate), "applications", json!({ "cover_letter": "Hello." })),
             ("/subscription/plan/", Some(&admin), "plans", plan()),
             (SUBSCRIBE, Some(&candidate), "subscriptions", json!({ "plan": 3 })),

@@ -61,7 +61,8 @@ pub(crate) async fn alice(app: &TestApp) -> (Account, Value) {
     (alice, profile)
 }
 
-async fn post(app: &TestApp, employer: &Account, changes: Value) -> Answer {
+/// Posts the job of [`TestApp::job_body`] with some keys changed.
+pub(crate) async fn post(app: &TestApp, employer: &Account, changes: Value) -> Answer {
     app.post("/job/manage/", Some(&employer.token), with(app.job_body(), &changes)).await
 }
 
@@ -150,6 +151,115 @@ app_tests! {
             let answer = app.client.call(method, &path, Some(&employer.token), Some(wrong.clone())).await;
             assert_eq!(answer.outcome(), (400, expected.clone()), "{method}");
         }
+    }
+
+    async fn pay_is_told_in_figures_or_read_from_the_words(app) {
+        let employer = app.employer().await;
+        let pay = |answer: &Answer| {
+            let keys = ["salary_range", "salary_min", "salary_max", "salary_currency", "salary_period"];
+            json!(keys.map(|key| answer.json[key].clone()))
+        };
+        for (sent, expected) in [
+            (json!({}), json!(["70,000 - 90,000 USD", "70000.00", "90000.00", "USD", "year"])),
+            (json!({ "salary_range": "By agreement" }), json!(["By agreement", null, null, null, null])),
+            (json!({ "salary_range": null }), json!([null, null, null, null, null])),
+            (
+                json!({ "salary_range": null, "salary_min": 15, "salary_currency": "eur", "salary_period": "hour" }),
+                json!([null, "15.00", null, "EUR", "hour"]),
+            ),
+            // What is told in figures counts, whatever the words say.
+            (
+                json!({ "salary_min": "1", "salary_max": "2.50", "salary_currency": "GBP" }),
+                json!(["70,000 - 90,000 USD", "1.00", "2.50", "GBP", "year"]),
+            ),
+            (
+                json!({ "salary_max": "5000000", "salary_currency": "JPY", "salary_period": "month" }),
+                json!(["70,000 - 90,000 USD", null, "5000000", "JPY", "month"]),
+            ),
+        ] {
+            let answer = post(&app, &employer, sent.clone()).await;
+            assert_eq!((answer.status, pay(&answer)), (201, expected), "{sent}");
+        }
+        // One after the other on one job.
+        let path = format!("/job/manage/{}/", app.job(&employer).await);
+        for (sent, expected) in [
+            (json!({ "title": "Engineer" }), json!(["70,000 - 90,000 USD", "70000.00", "90000.00", "USD", "year"])),
+            (json!({ "salary_max": 95_000 }), json!(["70,000 - 90,000 USD", "70000.00", "95000.00", "USD", "year"])),
+            (json!({ "salary_range": "60,000 USD" }), json!(["60,000 USD", "60000.00", "60000.00", "USD", "year"])),
+            (json!({ "salary_min": null }), json!(["60,000 USD", null, "60000.00", "USD", "year"])),
+            (json!({ "salary_period": "month" }), json!(["60,000 USD", null, "60000.00", "USD", "month"])),
+            (json!({ "salary_currency": "" }), json!(["60,000 USD", null, null, null, null])),
+            (json!({ "salary_range": null }), json!([null, null, null, null, null])),
+        ] {
+            let answer = app.patch(&path, Some(&employer.token), sent.clone()).await;
+            assert_eq!((answer.status, pay(&answer)), (200, expected.clone()), "{sent}");
+            let shown = app.get(&path, Some(&employer.token)).await;
+            assert_eq!(pay(&shown), expected, "{sent}");
+        }
+    }
+
+    async fn all_that_is_wrong_with_pay_and_place_is_told_at_once(app) {
+        let employer = app.employer().await;
+        let wrong = json!({
+            "salary_min": "much", "salary_max": "1.234", "salary_currency": "USD", "salary_period": "decade",
+            "workplace": "Remote", "country": "Bangladesh", "skills": ["Rust", "", "x".repeat(51)],
+        });
+        let expected = json!({
+            "salary_min": ["A valid number is required."],
+            "salary_max": ["Ensure that there are no more than 2 decimal places."],
+            "salary_period": ["\"decade\" is not a valid choice."],
+            "workplace": ["\"Remote\" is not a valid choice."],
+            "country": ["\"Bangladesh\" is not a valid choice."],
+            "skills": [
+                "Item 2: This field may not be blank.", "Item 3: Ensure this field has no more than 50 characters.",
+            ],
+        });
+        assert_eq!(post(&app, &employer, wrong.clone()).await.outcome(), (400, expected.clone()));
+        let path = format!("/job/manage/{}/", app.job(&employer).await);
+        assert_eq!(app.patch(&path, Some(&employer.token), wrong).await.outcome(), (400, expected));
+        for (wrong, field, message) in [
+            (json!({ "salary_min": 2, "salary_max": 1, "salary_currency": "USD" }), "salary_max",
+                "The smallest pay is larger than the largest."),
+            (json!({ "salary_min": -1, "salary_currency": "USD" }), "salary_min",
+                "Ensure this value is greater than or equal to 0."),
+            (json!({ "salary_max": "1.5", "salary_currency": "JPY" }), "salary_max",
+                "Ensure that there are no more than 0 decimal places."),
+            (json!({ "salary_min": "1e30", "salary_currency": "USD" }), "salary_min", "A valid number is required."),
+            (json!({ "salary_min": "9".repeat(15), "salary_currency": "USD" }), "salary_min",
+                "Ensure that there are no more than 14 digits in total."),
+            (json!({ "salary_min": 1 }), "salary_currency", "This field is required."),
+            (json!({ "salary_min": 1, "salary_currency": "XXQ" }), "salary_currency",
+                "\"XXQ\" is not a valid choice."),
+            (json!({ "skills": "Rust" }), "skills", "Expected a list of items but got type \"str\"."),
+            (json!({ "skills": [1] }), "skills", "Not a valid string."),
+            (json!({ "skills": vec!["Rust"; 31] }), "skills", "Ensure this field has no more than 30 elements."),
+        ] {
+            let answer = post(&app, &employer, wrong.clone()).await;
+            assert_eq!((answer.status, &answer.json[field]), (400, &json!([message])), "{wrong}: {}", answer.json);
+        }
+    }
+
+    async fn workplace_country_and_skills_are_set_and_taken_away(app) {
+        let employer = app.employer().await;
+        for workplace in ["on-site", "hybrid", "remote"] {
+            let sent = json!({ "workplace": workplace, "country": "bD", "skills": [" Rust", "SQL", "rust"] });
+            let answer = post(&app, &employer, sent).await;
+            let told = json!([answer.json["workplace"], answer.json["country"], answer.json["skills"]]);
+            assert_eq!((answer.status, told), (201, json!([workplace, "BD", ["Rust", "SQL"]])));
+            let path = format!("/job/manage/{}/", answer.id());
+            let same = app.patch(&path, Some(&employer.token), json!({ "title": "Engineer" })).await;
+            let expected = json!({ "title": "Engineer", "updated_at": same.json["updated_at"] });
+            assert_eq!(same.outcome(), (200, with(answer.json.clone(), &expected)));
+            let none = json!({ "workplace": null, "country": "", "skills": [] });
+            let cleared = app.patch(&path, Some(&employer.token), none).await;
+            let expected = json!({
+                "workplace": null, "country": null, "skills": [], "updated_at": cleared.json["updated_at"],
+            });
+            assert_eq!(cleared.outcome(), (200, with(same.json, &expected)));
+        }
+        let full: Vec<_> = (0..30).map(|number| format!("Skill {number}")).collect();
+        let answer = post(&app, &employer, json!({ "skills": full })).await;
+        assert_eq!((answer.status, &answer.json["skills"]), (201, &json!(full)));
     }
 
     async fn a_job_without_a_company_is_of_the_employers_own(app) {

@@ -23,6 +23,7 @@ mod employers;
 mod hostile;
 mod idempotency;
 mod jobs;
+mod lifecycle;
 mod limits;
 mod mail;
 mod mailers;

@@ -68,8 +68,8 @@ app_tests! {
         let jobs = app.get("/job/", Some(&emma)).await.json;
         // The repetition of a request with its key made nothing.
         let titles: Vec<_> = jobs["jobs"].as_array().unwrap().iter().map(|job| &job["title"]).collect();
-        assert_eq!(titles, ["Analyst", "Data Engineer"]);
-        let engineer = &jobs["jobs"][1]["id"];
+        assert_eq!(titles, ["Analyst", "Archivist", "Data Engineer"]);
+        let engineer = &jobs["jobs"][2]["id"];
         let received = app.get(&format!("/application/all/{engineer}/"), Some(&emma)).await.json["data"][0].clone();
         assert_eq!(received["status"], "interviewed");
         // All that was copied is there, and the second reading of changes found no more.

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jobportal_application::{Actor, Error, JobFilter, Jobs, Precondition, SearchRequest, Store, SystemClock};
+use jobportal_application::{
+    Actor, Error, JobFilter, Jobs, Position, Precondition, SearchRequest, SliceRequest, Store, SystemClock,
+};
 use jobportal_domain::{
-    DocumentKind, EmployerDetails, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobStatus, JobSubtype, JobType,
-    UserType, Version,
+    CloseReason, DocumentKind, EmployerDetails, EmployerId, ExperienceLevel, Job, JobError, JobId, JobPosting,
+    JobState, JobStatus, JobSubtype, JobType, UserType, Version,
 };
 use jobportal_tests::database::TestDatabase;
 
@@ -18,6 +20,9 @@ on_both![
     of_concurrent_changes_of_one_version_one_is_made,
     details_show_the_employer_and_count_the_applications,
     an_owner_sees_own_jobs_newest_first,
+    an_owner_sees_own_jobs_by_their_state_at_a_time,
+    a_job_that_is_led_on_is_stored_and_told_as_what_it_is,
+    a_draft_is_no_news_and_is_never_closed_by_time,
     a_search_finds_open_jobs_newest_first,
     a_search_narrows_by_every_condition,
     a_needle_is_taken_literally_and_in_any_letter_case,
@@ -88,7 +93,7 @@ fn a_change_is_kept_and_found(db: &TestDatabase) {
             uow.jobs().update(&job)?;
             assert_eq!(uow.jobs().find(id)?.unwrap().job, job);
             assert_eq!(uow.jobs().details(id)?, None);
-            assert_eq!(uow.jobs().list_by_owner(owner, page(1, 10))?.total, 0);
+            assert_eq!(uow.jobs().list_by_owner(owner, &[], after(6), page(1, 10))?.total, 0);
             Ok(())
         })
         .unwrap();
@@ -152,12 +157,127 @@ fn an_owner_sees_own_jobs_newest_first(db: &TestDatabase) {
     let jobs: Vec<_> = [20, 30, 10, 10].map(|age| post(&*store, own, &posting("Own"), age)).to_vec();
     post(&*store, foreign, &posting("Foreign"), 0);
     let list = |number, size| {
-        let page = store.read(|uow| Ok(uow.jobs().list_by_owner(owner, page(number, size))?)).unwrap();
+        let page = store.read(|uow| Ok(uow.jobs().list_by_owner(owner, &[], now(), page(number, size))?)).unwrap();
         (page.items.into_iter().map(|job| job.id).collect::<Vec<_>>(), page.total)
     };
     assert_eq!(list(1, 10), (vec![jobs[3], jobs[2], jobs[0], jobs[1]], 4));
     assert_eq!(list(2, 2), (vec![jobs[0], jobs[1]], 4));
     assert_eq!(list(3, 2), (Vec::new(), 4));
+}
+
+/// One job in each status and time, and what each is at its deadline's eve and after it.
+fn jobs_of_all_kinds(store: &dyn Store, employer: EmployerId) -> Vec<(JobId, JobState, JobState)> {
+    let mut jobs = Vec::new();
+    for status in JobStatus::ALL {
+        for (closed_at, deleted_at) in [(None, None), (Some(after(1)), None), (None, Some(after(2)))] {
+            let job = store
+                .write(|uow| {
+                    let inserted = uow.jobs().insert(employer, &posting("Any"), *status, now())?;
+                    let job = Job { closed_at, deleted_at, ..inserted };
+                    uow.jobs().update(&job)?;
+                    Ok(job)
+                })
+                .unwrap();
+            let deadline = job.posting.deadline;
+            jobs.push((job.id, job.state(deadline - TimeDelta::microseconds(1)), job.state(deadline)));
+        }
+    }
+    jobs
+}
+
+fn an_owner_sees_own_jobs_by_their_state_at_a_time(db: &TestDatabase) {
+    let store = db.store();
+    let ((owner, own), (_, foreign)) = (employer(&*store, 1), employer(&*store, 2));
+    jobs_of_all_kinds(&*store, foreign);
+    let jobs = jobs_of_all_kinds(&*store, own);
+    let deadline = posting("Any").deadline;
+    let list = |states: &[JobState], at| {
+        let page = store.read(|uow| Ok(uow.jobs().list_by_owner(owner, states, at, page(1, 100))?)).unwrap();
+        assert_eq!(page.total, page.items.len() as u64);
+        page.items.into_iter().map(|job| job.id).collect::<Vec<_>>()
+    };
+    let newest_first = |wanted: &dyn Fn(&(JobId, JobState, JobState)) -> bool| {
+        jobs.iter().rev().filter(|job| wanted(job)).map(|(id, ..)| *id).collect::<Vec<_>>()
+    };
+    let eve = deadline - TimeDelta::microseconds(1);
+    for state in JobState::ALL {
+        let (before, then) = (list(&[*state], eve), list(&[*state], deadline));
+        assert_eq!(before, newest_first(&|(_, before, _)| before == state), "{state}");
+        assert_eq!(then, newest_first(&|(_, _, then)| then == state), "{state}");
+        assert!(!before.is_empty(), "{state}");
+    }
+    assert_eq!(list(&[], eve), newest_first(&|(_, before, _)| *before != JobState::Deleted));
+    let two = [JobState::Draft, JobState::Expired];
+    assert_eq!(list(&two, deadline), newest_first(&|(_, _, then)| two.contains(then)));
+    let second = store.read(|uow| Ok(uow.jobs().list_by_owner(owner, &two, deadline, page(2, 2))?)).unwrap();
+    assert_eq!((second.items[0].id, second.total), (list(&two, deadline)[2], list(&two, deadline).len() as u64));
+}
+
+fn states_told(store: &dyn Store, at: DateTime<Utc>) -> Vec<(JobId, JobState)> {
+    let all = SliceRequest::new(Position::default(), 100).unwrap();
+    let slice = store.read(|uow| Ok(uow.changes().jobs(all, at)?)).unwrap();
+    slice.items.into_iter().map(|change| (change.job.id, change.state)).collect()
+}
+
+fn a_job_that_is_led_on_is_stored_and_told_as_what_it_is(db: &TestDatabase) {
+    let store = db.store();
+    let (_, employer_id) = employer(&*store, 1);
+    let id = job(&*store, employer_id, "Engineer");
+    let deadline = posting("Engineer").deadline;
+    let later = deadline + TimeDelta::days(2);
+    let lead = |step: &dyn Fn(&mut Job) -> Result<(), JobError>| {
+        store
+            .write(|uow| {
+                let mut job = uow.jobs().lock(id)?.unwrap().job;
+                step(&mut job)?;
+                uow.jobs().update(&job)?;
+                assert_eq!(uow.jobs().find(id)?.unwrap().job, job);
+                Ok(())
+            })
+            .unwrap();
+    };
+    let all = JobFilter::default();
+    lead(&|job| job.pause(after(1)));
+    assert_eq!((search(&*store, &all), states_told(&*store, after(1))), (vec![], vec![(id, JobState::Paused)]));
+    // A paused job expires too.
+    assert_eq!(store.write(|uow| Ok(uow.jobs().close_due(deadline, 10)?)).unwrap(), 1);
+    assert_eq!(states_told(&*store, after(2)), [(id, JobState::Expired)]);
+    lead(&|job| job.extend(later, deadline));
+    assert_eq!(
+        (search_at(&*store, &all, deadline), states_told(&*store, deadline)),
+        (vec![id], vec![(id, JobState::Published)])
+    );
+    lead(&|job| job.close(CloseReason::Filled, deadline));
+    assert_eq!(
+        (search_at(&*store, &all, deadline), states_told(&*store, deadline)),
+        (vec![], vec![(id, JobState::Closed)])
+    );
+    // What is closed stays so when its deadline passes.
+    assert_eq!(store.write(|uow| Ok(uow.jobs().close_due(later, 10)?)).unwrap(), 0);
+}
+
+fn a_draft_is_no_news_and_is_never_closed_by_time(db: &TestDatabase) {
+    let store = db.store();
+    let (_, employer_id) = employer(&*store, 1);
+    let draft =
+        store.write(|uow| Ok(uow.jobs().insert(employer_id, &posting("Draft"), JobStatus::Draft, now())?)).unwrap();
+    let late = draft.posting.deadline;
+    assert_eq!(store.write(|uow| Ok(uow.jobs().close_due(late, 10)?)).unwrap(), 0);
+    assert_eq!((search(&*store, &JobFilter::default()), states_told(&*store, now())), (vec![], vec![]));
+    store
+        .write(|uow| {
+            let mut job = uow.jobs().lock(draft.id)?.unwrap().job;
+            job.publish(after(9)).unwrap();
+            uow.jobs().update(&job)?;
+            Ok(())
+        })
+        .unwrap();
+    let found = store.read(|uow| Ok(uow.jobs().find(draft.id)?)).unwrap().unwrap();
+    assert_eq!((found.job.posted_at, found.job.status), (after(9), JobStatus::Published));
+    assert_eq!(
+        (search(&*store, &JobFilter::default()), states_told(&*store, after(9))),
+        (vec![draft.id], vec![(draft.id, JobState::Published)])
+    );
 }
 
 fn request(filter: &JobFilter, number: u32, size: u32) -> SearchRequest {

@@ -106,7 +106,7 @@ fn what_answers_do_not_show_and_reads_are_told_to_nobody(database: &TestDatabase
     let ((user, owner), _) = (employer(store, 1), candidate(store, 2));
     let job = job(store, owner, "Engineer");
     recorder.take();
-    store.read(|uow| Ok(uow.jobs().list_by_owner(user, page(1, 10))?)).unwrap();
+    store.read(|uow| Ok(uow.jobs().list_by_owner(user, &[], now(), page(1, 10))?)).unwrap();
     store.read_one(|uow| Ok(uow.jobs().details(job)?)).unwrap();
     let logo = document(jobportal_domain::DocumentKind::ProfilePicture, "logo");
     store.write(|uow| Ok(uow.documents().insert(user, &logo, now())?)).unwrap();

@@ -4,13 +4,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, DailyQuota, DocumentId,
-    EmailAddress, EmployerProfile, Event, Job, JobApplication, JobId, QuotaExceeded, UserId, UserType, Version,
-    next_midnight,
+    EmailAddress, EmployerProfile, Event, Job, JobApplication, JobId, JobStatus, QuotaExceeded, UserId, UserType,
+    Version, next_midnight,
 };
 
 use crate::actor::require_own;
 use crate::documents::discard;
-use crate::jobs::require_owner;
+use crate::jobs::{NO_JOB, require_owner};
 use crate::subscriptions::plan_in_force;
 use crate::{
     Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, Precondition, RatePolicy, RepositoryError,
@@ -165,11 +165,12 @@ impl Applications {
             let candidate_id =
                 uow.candidates().id_of_user(actor.user_id)?.ok_or(Error::NotFound("Candidate profile not found."))?;
             require_own(request.candidate, candidate_id)?;
-            let found = uow.jobs().find(request.job_id)?.ok_or(Error::NotFound("Job not found."))?;
+            let found = uow.jobs().find(request.job_id)?.filter(|found| found.job.status != JobStatus::Draft);
+            let found = found.ok_or(NO_JOB)?;
             if uow.applications().exists(request.job_id, candidate_id)? {
                 return Ok(Submission::AlreadyApplied);
             }
-            found.job.check_open(now).map_err(|error| Error::Conflict(error.to_string()))?;
+            found.job.check_open(now)?;
             // What only reads comes first: from its insert on, the application holds up the others of its employer.
             let limit = plan_in_force(uow, actor.user_id, now)?.max_job_applications_per_day;
             let resume = match &request.resume {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use jobportal_domain::Violations;
+use jobportal_domain::{JobAction, JobError, Violations};
 use thiserror::Error;
 
 use crate::{RatePolicy, Receipt};
@@ -47,6 +47,14 @@ pub enum Error {
     /// The present state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// The present state of a job does not allow it.
+    #[error("{message}")]
+    NotAllowed {
+        /// That, in words for the caller.
+        message: String,
+        /// What it allows.
+        allowed: &'static [JobAction],
+    },
     /// The state is not the one that the change was meant for.
     #[error("This was changed since you read it. Read it again before you change it.")]
     PreconditionFailed,
@@ -97,6 +105,18 @@ impl From<Violations> for Error {
     }
 }
 
+impl From<JobError> for Error {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Invalid(violations) => Self::Invalid(violations),
+            JobError::NotAllowed { state, .. } => {
+                Self::NotAllowed { message: error.to_string(), allowed: state.allowed_actions() }
+            }
+            other => Self::Conflict(other.to_string()),
+        }
+    }
+}
+
 /// A unique constraint of the store, by the rule that it makes true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -143,6 +163,8 @@ impl From<RepositoryError> for Error {
 
 #[cfg(test)]
 mod tests {
+    use jobportal_domain::JobState;
+
     use super::*;
 
     #[test]
@@ -151,6 +173,17 @@ mod tests {
         assert!(matches!(told(RepositoryError::Conflict(Constraint::Other)), Error::Conflict(_)));
         assert!(matches!(told(RepositoryError::Unavailable("locked".into())), Error::Unavailable(_)));
         assert!(matches!(told(RepositoryError::Backend("no such column".into())), Error::Internal(_)));
+    }
+
+    #[test]
+    fn what_a_job_does_not_allow_is_told_with_what_it_allows() {
+        let told = Error::from(JobError::NotAllowed { action: JobAction::Pause, state: JobState::Closed });
+        let expected = "A closed job can't be paused. Possible: relist, copy.";
+        assert_eq!(told.to_string(), expected);
+        assert!(matches!(told, Error::NotAllowed { allowed: [JobAction::Relist, JobAction::Copy], .. }));
+        let invalid = Error::from(JobError::Invalid(Violations::single("deadline", "past")));
+        assert!(matches!(invalid, Error::Invalid(_)));
+        assert!(matches!(Error::from(JobError::DeadlinePassed), Error::Conflict(_)));
     }
 
     #[test]

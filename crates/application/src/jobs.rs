@@ -1,8 +1,11 @@
+mod lifecycle;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
-    EmployerId, EmployerProfile, Job, JobError, JobId, JobPosting, JobStatus, Text, UserId, UserType, Violations,
+    EmployerId, EmployerProfile, Job, JobError, JobId, JobPosting, JobState, JobStatus, Text, UserId, UserType,
+    Violations,
 };
 
 use crate::actor::require_own;
@@ -12,7 +15,7 @@ use crate::{Actor, Clock, Error, Once, Page, PageRequest, Precondition, Reposito
 /// How many jobs are closed in one transaction.
 const CLOSING_BATCH: u32 = 200;
 
-const NO_JOB: Error = Error::NotFound("Job not found.");
+pub(crate) const NO_JOB: Error = Error::NotFound("Job not found.");
 
 /// A job with the account that owns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +56,15 @@ pub trait JobRepository {
     fn update(&mut self, job: &Job) -> Result<(), RepositoryError>;
     /// Finds a job that is not deleted, with its employer and the number of applications, in one query.
     fn details(&mut self, id: JobId) -> Result<Option<JobDetails>, RepositoryError>;
-    /// Jobs of the employer with account `owner` that are not deleted, newest first.
-    fn list_by_owner(&mut self, owner: UserId, page: PageRequest) -> Result<Page<Job>, RepositoryError>;
+    /// Jobs of the employer with account `owner` that are in one of these states at `now`, or if there are none in any but
+    /// deleted, newest first.
+    fn list_by_owner(
+        &mut self,
+        owner: UserId,
+        states: &[JobState],
+        now: DateTime<Utc>,
+        page: PageRequest,
+    ) -> Result<Page<Job>, RepositoryError>;
     /// Closes published and paused jobs whose deadline has passed at `now`, at most `limit`, but none that another transaction holds; returns how many.
     fn close_due(&mut self, now: DateTime<Utc>, limit: u32) -> Result<usize, RepositoryError>;
 }
@@ -72,12 +82,34 @@ impl Jobs {
         Self { store, clock }
     }
 
-    /// Posts a job. `employer` is the id in the body, if it has one: must be the caller's own. `posting` makes the posting,
-    /// given the company of the caller's profile.
+    /// Posts a job, which is published at once. `employer` is the id in the body, if it has one: must be the caller's own. `posting`
+    /// makes the posting, given the company of the caller's profile.
     pub fn post(
         &self,
         actor: &Actor,
         employer: Option<i64>,
+        posting: impl Fn(Option<Text<200>>) -> Result<JobPosting, Violations>,
+        once: Once<'_, Job>,
+    ) -> Result<Job> {
+        self.begin(actor, employer, JobStatus::Published, posting, once)
+    }
+
+    /// Begins a draft; otherwise as [`Self::post`].
+    pub fn draft(
+        &self,
+        actor: &Actor,
+        employer: Option<i64>,
+        posting: impl Fn(Option<Text<200>>) -> Result<JobPosting, Violations>,
+        once: Once<'_, Job>,
+    ) -> Result<Job> {
+        self.begin(actor, employer, JobStatus::Draft, posting, once)
+    }
+
+    fn begin(
+        &self,
+        actor: &Actor,
+        employer: Option<i64>,
+        status: JobStatus,
         posting: impl Fn(Option<Text<200>>) -> Result<JobPosting, Violations>,
         once: Once<'_, Job>,
     ) -> Result<Job> {
@@ -87,7 +119,7 @@ impl Jobs {
             let profile = uow.employers().find_by_user(actor.user_id)?.ok_or(NO_PROFILE)?;
             require_own(employer, profile.id)?;
             let posting = posting(profile.details.company_name)?;
-            Ok(uow.jobs().insert(profile.id, &posting, JobStatus::Published, now)?)
+            Ok(uow.jobs().insert(profile.id, &posting, status, now)?)
         })
     }
 
@@ -105,13 +137,10 @@ impl Jobs {
         self.store.write(|uow| {
             let mut job = lock_own(uow, actor, id)?;
             require_own(employer, job.employer_id)?;
-            if job.is_deleted() {
-                return Err(NO_JOB);
-            }
             let present = job.version;
             precondition.check(present)?;
             let posting = posting(job.posting.clone())?;
-            job.revise(posting, now).map_err(|error| Error::Conflict(error.to_string()))?;
+            job.revise(posting, now)?;
             // Who follows what changes is not told of what does not.
             if job.version != present {
                 uow.jobs().update(&job)?;
@@ -125,7 +154,7 @@ impl Jobs {
         actor.require(UserType::Employer)?;
         let now = self.clock.now();
         self.store.write(|uow| {
-            let mut job = lock_own(uow, actor, id)?;
+            let mut job = lock_any_own(uow, actor, id)?;
             let present = job.version;
             if let Err(error) = job.delete(now) {
                 return Ok(Err(error));
@@ -141,10 +170,11 @@ impl Jobs {
         self.store.read_one(|uow| visible(uow, actor, id))
     }
 
-    /// The caller's jobs that are not deleted, newest first.
-    pub fn own(&self, actor: &Actor, page: PageRequest) -> Result<Page<Job>> {
+    /// The caller's jobs that are in one of these states, or if there are none in any but deleted, newest first.
+    pub fn own(&self, actor: &Actor, states: &[JobState], page: PageRequest) -> Result<Page<Job>> {
         actor.require(UserType::Employer)?;
-        self.store.read(|uow| uow.jobs().list_by_owner(actor.user_id, page)?.or_invalid())
+        let now = self.clock.now();
+        self.store.read(|uow| uow.jobs().list_by_owner(actor.user_id, states, now, page)?.or_invalid())
     }
 
     /// Closes jobs whose deadline has passed, a batch; returns how many. Call again until it returns 0.
@@ -160,8 +190,14 @@ pub(crate) fn visible(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) -> Res
     uow.jobs().details(id)?.filter(may_read).ok_or(NO_JOB)
 }
 
-/// Finds and holds a job of the caller; one of another employer is not the caller's to know of.
+/// Finds and holds a job of the caller that is not deleted.
 fn lock_own(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) -> Result<Job> {
+    let job = lock_any_own(uow, actor, id)?;
+    if job.is_deleted() { Err(NO_JOB) } else { Ok(job) }
+}
+
+/// Finds and holds a job of the caller, deleted or not; one of another employer is not the caller's to know of.
+fn lock_any_own(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) -> Result<Job> {
     uow.jobs().lock(id)?.filter(|found| found.owner == actor.user_id).map(|found| found.job).ok_or(NO_JOB)
 }
 
@@ -173,7 +209,7 @@ pub(crate) fn require_owner(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) 
 
 #[cfg(test)]
 mod tests {
-    use jobportal_domain::Version;
+    use jobportal_domain::{JobAction, Version};
     use mockall::predicate::eq;
 
     use super::*;
@@ -184,7 +220,7 @@ mod tests {
     };
     use crate::mocks::{MockStore, MockUnitOfWork};
 
-    fn wire(uow: MockUnitOfWork) -> (Jobs, Arc<MockStore>) {
+    pub(super) fn wire(uow: MockUnitOfWork) -> (Jobs, Arc<MockStore>) {
         let store = store(uow);
         (Jobs::new(store.clone(), clock()), store)
     }
@@ -196,7 +232,7 @@ mod tests {
         uow
     }
 
-    fn with_job(job: Job) -> MockUnitOfWork {
+    pub(super) fn with_job(job: Job) -> MockUnitOfWork {
         let mut uow = MockUnitOfWork::default();
         uow.jobs.expect_lock().with(eq(job.id)).returning(move |_| Ok(Some(owned(job.clone()))));
         uow.jobs.expect_lock().returning(|_| Ok(None));
@@ -215,12 +251,20 @@ mod tests {
             .once()
             .with(eq(EMPLOYER), eq(posting()), eq(JobStatus::Published), eq(now()))
             .returning(|_, _, _, _| Ok(job()));
+        let draft = || Job { status: JobStatus::Draft, ..job() };
+        uow.jobs
+            .expect_insert()
+            .once()
+            .with(eq(EMPLOYER), eq(posting()), eq(JobStatus::Draft), eq(now()))
+            .returning(move |_, _, _, _| Ok(draft()));
         let (jobs, _) = wire(uow);
         let of_profile = |company: Option<_>| {
             Ok(JobPosting { company_name: company.expect("the company of the profile"), ..posting() })
         };
         let posted = jobs.post(&employer(), Some(EMPLOYER.0), of_profile, Once::unkeyed());
         assert_eq!(posted.unwrap(), job());
+        let begun = jobs.draft(&employer(), Some(EMPLOYER.0), of_profile, Once::unkeyed());
+        assert_eq!(begun.unwrap(), draft());
     }
 
     #[test]
@@ -267,6 +311,14 @@ mod tests {
         assert!(matches!(revise(with_job(job()), &employer(), JobId(404), None), Err(Error::NotFound(_))));
         assert!(matches!(revise(with_job(deleted_job()), &employer(), id, None), Err(Error::NotFound(_))));
         assert!(matches!(revise(with_job(job()), &employer(), id, Some(1)), Err(Error::Forbidden(_))));
+    }
+
+    #[test]
+    fn a_closed_job_is_not_changed_and_its_owner_is_told_what_is_possible() {
+        let (jobs, store) = wire(with_job(Job { status: JobStatus::Filled, ..job() }));
+        let refused = jobs.revise(&employer(), job().id, None, &Precondition::None, |present| Ok(retitled(present)));
+        assert!(matches!(refused, Err(Error::NotAllowed { allowed: [JobAction::Relist, JobAction::Copy], .. })));
+        assert_eq!(store.transactions(), [(Access::Write, false)]);
     }
 
     #[test]
@@ -337,12 +389,18 @@ mod tests {
     #[test]
     fn employers_list_their_own_jobs() {
         let mut uow = MockUnitOfWork::default();
-        uow.jobs.expect_list_by_owner().with(eq(EMPLOYER_USER), eq(page())).returning(|_, _| Ok(page_of(vec![job()])));
-        uow.jobs.expect_list_by_owner().returning(|_, _| Ok(past_the_end()));
+        let states = [JobState::Draft, JobState::Expired];
+        uow.jobs
+            .expect_list_by_owner()
+            .withf(move |owner, of, at, of_page| {
+                (*owner, of, *at, *of_page) == (EMPLOYER_USER, &states[..], now(), page())
+            })
+            .returning(|_, _, _, _| Ok(page_of(vec![job()])));
+        uow.jobs.expect_list_by_owner().returning(|_, _, _, _| Ok(past_the_end()));
         let (jobs, _) = wire(uow);
-        assert_eq!(jobs.own(&employer(), page()).unwrap().items, [job()]);
-        assert!(matches!(jobs.own(&other_employer(), page()), Err(Error::NotFound("Invalid page."))));
-        assert!(matches!(jobs.own(&candidate(), page()), Err(Error::Forbidden(_))));
+        assert_eq!(jobs.own(&employer(), &states, page()).unwrap().items, [job()]);
+        assert!(matches!(jobs.own(&other_employer(), &states, page()), Err(Error::NotFound("Invalid page."))));
+        assert!(matches!(jobs.own(&candidate(), &states, page()), Err(Error::Forbidden(_))));
     }
 
     #[test]

@@ -68,7 +68,9 @@ pub use id::{
     ApplicationId, CandidateId, DocumentId, EmployerId, JobId, NotificationId, PlanId, ProfessionalProfileId,
     SubscriptionId, UserId,
 };
-pub use job::{CloseReason, ExperienceLevel, Job, JobAction, JobError, JobPosting, JobState, JobStatus, JobSubtype, JobType};
+pub use job::{
+    CloseReason, ExperienceLevel, Job, JobAction, JobError, JobPosting, JobState, JobStatus, JobSubtype, JobType,
+};
 pub use money::{Money, MoneyError};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, is_common_password};
 pub use pay::{Pay, PayError, PayPeriod};

@@ -88,7 +88,7 @@ impl ResponseError for ApiError {
             Self::NoRoute | Self::UseCase(Error::NotFound(_)) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::UseCase(Error::Conflict(_) | Error::InFlight) => StatusCode::CONFLICT,
+            Self::UseCase(Error::Conflict(_) | Error::NotAllowed { .. } | Error::InFlight) => StatusCode::CONFLICT,
             Self::UseCase(Error::PreconditionFailed) => StatusCode::PRECONDITION_FAILED,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -112,6 +112,10 @@ impl ResponseError for ApiError {
             Self::UseCase(Error::Invalid(violations)) => return response.json(fields(violations)),
             Self::UseCase(Error::Unauthenticated(_)) => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::UseCase(Error::NotAllowed { message, allowed }) => {
+                let allowed: Vec<_> = allowed.iter().map(|action| action.as_str()).collect();
+                return response.json(json!({ "detail": message, "allowed": allowed }));
             }
             Self::UseCase(Error::InFlight) => retry_after(&mut response, IN_FLIGHT_RETRY),
             Self::UseCase(Error::LimitReached { retry_after: after, .. }) => retry_after(&mut response, *after),

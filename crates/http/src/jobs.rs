@@ -1,16 +1,18 @@
+pub(crate) mod lifecycle;
 mod posting;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use jobportal_application::{JobDetails, Subject};
+use jobportal_application::{Error, JobDetails, Once, RequestKey, Subject};
 use jobportal_domain::{
-    Country, ExperienceLevel, Job, JobId, JobState, JobStatus, JobSubtype, JobType, Pay, PayPeriod, Text, Workplace,
+    CloseReason, Country, ExperienceLevel, Job, JobId, JobState, JobStatus, JobSubtype, JobType, Pay, PayPeriod, Text,
+    Violations, Workplace,
 };
 use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
 use crate::accounts::RefusedBody;
@@ -20,12 +22,13 @@ use crate::employers::EmployerBody;
 use crate::error::ApiError;
 use crate::extract::{Caller, Employer, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
-use crate::openapi::{Operation, one_of, schema_of};
-use crate::page::{Paging, page_headers};
+use crate::openapi::{Operation, one_of, schema_of, several};
+use crate::page::{Paging, Query, page_headers};
 use crate::responses::Reply;
 use crate::wire::Timestamp;
 
-use posting::{Completeness, Draft, JobRequest, ReviseJobRequest};
+use lifecycle::NotAllowedBody;
+use posting::{Completeness, Draft, JobRequest, PostJobRequest, ReviseJobRequest};
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -50,7 +53,7 @@ struct PayPeriodText;
 /// A [`JobState`] on the wire.
 struct JobStateText;
 
-/// Why a job is closed.
+/// A [`CloseReason`] on the wire.
 struct CloseReasonText;
 
 schema_of! {
@@ -60,7 +63,7 @@ schema_of! {
     WorkplaceText as "Workplace" => one_of(Workplace::ALL.iter().map(|value| value.as_str()));
     PayPeriodText as "PayPeriod" => one_of(PayPeriod::ALL.iter().map(|value| value.as_str()));
     JobStateText as "JobState" => one_of(JobState::ALL.iter().map(|value| value.as_str()));
-    CloseReasonText as "CloseReason" => one_of([JobStatus::Filled.as_str(), JobStatus::Withdrawn.as_str()]);
+    CloseReasonText as "CloseReason" => one_of(CloseReason::ALL.iter().map(|value| value.as_str()));
 }
 
 /// A job, as the API writes it, without its employer.
@@ -124,7 +127,7 @@ struct JobFields {
 impl JobFields {
     fn new(job: Job, now: DateTime<Utc>) -> Self {
         let (is_deleted, state) = (job.is_deleted(), job.state(now).as_str());
-        let is_closed = matches!(job.status, JobStatus::Filled | JobStatus::Withdrawn);
+        let close_reason = job.close_reason().map(CloseReason::as_str);
         let posting = job.posting;
         let pay = posting.pay;
         let figure = |pay: Pay, amount: Option<i64>| amount.map(|amount| pay.currency().amount_text(amount));
@@ -152,7 +155,7 @@ impl JobFields {
             application_email: posting.application_email.map(|email| email.to_string()),
             is_deleted,
             state,
-            close_reason: is_closed.then(|| job.status.as_str()),
+            close_reason,
         }
     }
 }
@@ -217,18 +220,30 @@ pub(crate) async fn post(
     app: Data<App>,
     Employer(actor): Employer,
     key: IdempotencyKey,
-    body: Body<JobRequest>,
+    body: Body<PostJobRequest>,
 ) -> Answer {
     let key = key.of_user(&app, &actor, body.content);
-    let (employer, draft) = body.value.draft(&actor, Completeness::Whole)?;
+    let (employer, status, draft) = body.value.draft(&actor)?;
     let posting = move |own_company| draft.clone().complete(own_company);
+    made_once(&app, key, move |app, once| match status {
+        JobStatus::Draft => app.jobs.draft(&actor, employer, posting, once),
+        _ => app.jobs.post(&actor, employer, posting, once),
+    })
+    .await
+}
+
+/// Makes a job once for a key, and answers with it.
+async fn made_once(
+    app: &Data<App>,
+    key: Option<RequestKey>,
+    make: impl FnOnce(&App, Once<'_, Job>) -> Result<Job, Error> + Send + 'static,
+) -> Answer {
     let now = app.clock.now();
     let created = move |job: Job| {
         let version = job.version;
         versioned(HttpResponse::Created().json(JobBody::new(job, now)), version)
     };
-    let posted = move |app: &App| answer_once(app, key, created, |once| app.jobs.post(&actor, employer, posting, once));
-    Ok(app.run(posted).await?.into())
+    Ok(app.run(move |app| answer_once(app, key, created, |once| make(app, once))).await?.into())
 }
 
 pub(crate) fn post_doc() -> Operation {
@@ -241,6 +256,11 @@ pub(crate) fn post_doc() -> Operation {
         .leads_to("jobs_delete", "id")
         .leads_to("applications_of_job", "id")
         .leads_to("applications_submit", "id")
+        .leads_to("jobs_actions", "id")
+        .leads_to("jobs_publish", "id")
+        .leads_to("jobs_pause", "id")
+        .leads_to("jobs_close", "id")
+        .leads_to("jobs_copy", "id")
 }
 
 /// `PATCH /job/manage/{id}/`
@@ -271,12 +291,14 @@ pub(crate) fn patch_doc() -> Operation {
     Operation::new(TAG, "jobs_revise", "Change some of a job")
         .about("What is left out stays.")
         .ok::<JobBody>("The job as it is now.")
+        .answers::<NotAllowedBody>(StatusCode::CONFLICT, "The job is closed; what may be done with it is told.")
 }
 
 pub(crate) fn put_doc() -> Operation {
     Operation::new(TAG, "jobs_replace", "Change a job")
         .about("Needs what posting a job needs, but for `company_name`. What is left out stays.")
         .ok::<JobBody>("The job as it is now.")
+        .answers::<NotAllowedBody>(StatusCode::CONFLICT, "The job is closed; what may be done with it is told.")
 }
 
 async fn revise(
@@ -291,8 +313,13 @@ async fn revise(
             app.jobs.revise(&actor, JobId(id), employer, &precondition, |present| draft.clone().over(present))
         })
         .await?;
+    Ok(present(app, job))
+}
+
+/// The answer to a change of a job.
+fn present(app: &App, job: Job) -> HttpResponse {
     let version = job.version;
-    Ok(versioned(HttpResponse::Ok().json(JobBody::new(job, app.clock.now())), version))
+    versioned(HttpResponse::Ok().json(JobBody::new(job, app.clock.now())), version)
 }
 
 /// `PUT /job/{id}/`, `DELETE /job/{id}/`, `DELETE /job/manage/{id}/`
@@ -348,7 +375,8 @@ pub(crate) async fn own(
     Employer(actor): Employer,
     Paging(page): Paging<100>,
 ) -> Answer {
-    let page = app.run(move |app| app.jobs.own(&actor, page)).await?;
+    let states = states(&Query::of(&request))?;
+    let page = app.run(move |app| app.jobs.own(&actor, &states, page)).await?;
     if page.total == 0 {
         return Err(ApiError::Documented {
             status: StatusCode::NOT_FOUND,
@@ -362,10 +390,23 @@ pub(crate) async fn own(
 }
 
 pub(crate) fn own_doc() -> Operation {
-    Operation::new(TAG, "jobs_own", "List the own jobs")
-        .about("Those that are not taken down, newest first.")
+    let mut operation = Operation::new(TAG, "jobs_own", "List the own jobs")
+        .about("Newest first, drafts too.")
         .ok::<OwnJobsBody>("A page of jobs.")
-        .answers::<NoOwnJobsBody>(StatusCode::NOT_FOUND, "There is none, or there is no such page.")
+        .answers::<NoOwnJobsBody>(StatusCode::NOT_FOUND, "There is none, or there is no such page.");
+    operation.query(
+        "state",
+        several(JobStateText::schema()),
+        "Only jobs in this state, or in one of several: repeat it, or separate them by commas. Without it all that are not taken down.",
+    );
+    operation
+}
+
+/// Reads `state`.
+fn states(query: &Query) -> Result<Vec<JobState>, Violations> {
+    let mut violations = Violations::default();
+    let states = query.choices("state", JobState::ALL.len(), &mut violations, JobState::parse);
+    violations.into_result().map(|()| states)
 }
 
 #[derive(ToSchema)]

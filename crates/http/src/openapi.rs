@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-pub(crate) use schema::{NON_BLANK, TEXT, integer, none_required, one_of, schema_of, string};
+pub(crate) use schema::{NON_BLANK, TEXT, integer, none_required, one_of, schema_of, several, string, with_property};
 
 const JSON: &str = "application/json";
 

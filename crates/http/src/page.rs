@@ -46,6 +46,27 @@ impl Query {
         texts.flat_map(|text| text.split(',')).map(str::trim).filter(|value| !value.is_empty())
     }
 
+    /// Values of a set, each once and in its order. Of more than `max` no more are looked at, and that is recorded.
+    pub(crate) fn choices<T: Ord, E: std::fmt::Display>(
+        &self,
+        name: &str,
+        max: usize,
+        violations: &mut Violations,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<T> {
+        let mut values = Vec::new();
+        for (place, raw) in self.values(name).enumerate() {
+            if place == max {
+                violations.push(name, format_args!("Ensure this field has no more than {max} elements."));
+                break;
+            }
+            values.extend(violations.check(name, parse(raw)));
+        }
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
     /// Records parameters that are none of `known`, the first few of them, each with the one that was probably meant.
     pub(crate) fn check_names(&self, known: &[&str], violations: &mut Violations) {
         let unknown = self.0.iter().map(|(name, _)| name).filter(|name| !known.contains(&name.as_str()));

@@ -5,6 +5,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, g
 
 use crate::conditional::conditional;
 use crate::error::ApiError;
+use crate::jobs::lifecycle;
 use crate::openapi::{Describe, Operation};
 use crate::{
     App, accounts, applications, candidates, changes, docs, documents, employers, jobs, limits, portal, search,
@@ -98,6 +99,13 @@ pub(crate) fn table() -> Vec<Entry> {
                 on(DELETE, jobs::delete, jobs::delete_doc).deprecated("jobs_delete_old"),
             ],
         ),
+        at("/job/manage/{id}/actions", [on(GET, lifecycle::actions, lifecycle::actions_doc)]),
+        at("/job/manage/{id}/publish", [on(POST, lifecycle::publish, lifecycle::publish_doc)]),
+        at("/job/manage/{id}/pause", [on(POST, lifecycle::pause, lifecycle::pause_doc)]),
+        at("/job/manage/{id}/close", [on(POST, lifecycle::close, lifecycle::close_doc)]),
+        at("/job/manage/{id}/extend", [on(POST, lifecycle::extend, lifecycle::extend_doc)]),
+        at("/job/manage/{id}/relist", [on(POST, lifecycle::relist, lifecycle::relist_doc)]),
+        at("/job/manage/{id}/copy", [on(POST, lifecycle::copy, lifecycle::copy_doc)]),
         at(
             "/jobs/manage/{id}",
             [

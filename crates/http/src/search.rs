@@ -11,7 +11,6 @@ use jobportal_domain::{Country, JobId, MAX_SKILLS};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
@@ -19,7 +18,7 @@ use crate::cursor;
 use crate::error::ApiError;
 use crate::extract::{Caller, PathId};
 use crate::jobs::{ExperienceLevelText, JobDetailsBody, JobSubtypeText, JobTypeText, TAG, WorkplaceText};
-use crate::openapi::{Describe, NON_BLANK, Operation, TEXT, integer, one_of, schema_of, string};
+use crate::openapi::{Describe, NON_BLANK, Operation, TEXT, integer, one_of, schema_of, several, string};
 use crate::page::{Neighbours, Paging, Query, address, list_headers};
 use crate::wire;
 
@@ -250,11 +249,6 @@ reads the texts of the jobs of this page again.
 /// `true` or `false`.
 fn flag() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean)
-}
-
-/// Several of one kind.
-fn several(one: impl Into<RefOr<Schema>>) -> Schema {
-    ArrayBuilder::new().items(one.into()).build().into()
 }
 
 #[derive(ToSchema)]

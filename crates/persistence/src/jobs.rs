@@ -1,14 +1,15 @@
 use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
+use diesel::dsl::sql;
 use diesel::expression::{ValidGrouping, is_aggregate};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{self, BigInt};
 use diesel::{delete, insert_into, update};
 use jobportal_application::{JobDetails, JobRepository, OwnedJob, Page, PageRequest, RepositoryError, Subject};
 use jobportal_domain::{
-    Country, Currency, EmailAddress, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobStatus, JobSubtype,
-    JobType, Pay, PayPeriod, Skills, Text, UserId, Version, WebAddress, Workplace,
+    Country, Currency, EmailAddress, EmployerId, ExperienceLevel, Job, JobId, JobPosting, JobState, JobStatus,
+    JobSubtype, JobType, Pay, PayPeriod, Skills, Text, UserId, Version, WebAddress, Workplace,
 };
 
 use crate::changes::Feed;
@@ -19,7 +20,7 @@ use crate::error::{stored, stored_option, stored_text};
 use crate::schema::{LOGOS, documents, employers, job_skills, jobs};
 use crate::search::terms::{Terms, is_counted};
 use crate::session::Session;
-use crate::time::At;
+use crate::time::{At, Instant};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = jobs)]
@@ -267,6 +268,33 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
+/// What [`Job::state`] makes of a row at `now`. As an expression of diesel's own it would take the compiler many minutes.
+macro_rules! state {
+    ($now:expr) => {
+        sql::<sql_types::Text>(
+            "CASE WHEN jobs.deleted_at IS NOT NULL THEN 'deleted' WHEN jobs.status = 'draft' THEN 'draft' \
+             WHEN jobs.status IN ('filled', 'withdrawn') THEN 'closed' \
+             WHEN jobs.closed_at IS NOT NULL OR jobs.deadline <= ",
+        )
+        .bind::<Instant, _>(At($now))
+        .sql(" THEN 'expired' ELSE jobs.status END")
+    };
+}
+
+/// Narrows a query to the jobs of an account that are in one of `states`, or if there are none in any but deleted.
+macro_rules! owned {
+    ($query:expr, $owner:expr, $states:expr, $now:expr) => {{
+        // A value, and not a join: then the index gives the order.
+        let employer = employers::table.filter(employers::user_id.eq($owner.0)).select(employers::id).single_value();
+        let query = $query.filter(jobs::employer_id.nullable().eq(employer)).into_boxed();
+        if $states.is_empty() {
+            query.filter(jobs::deleted_at.is_null())
+        } else {
+            query.filter(state!($now).eq_any($states.iter().map(|state| state.as_str())))
+        }
+    }};
+}
+
 impl Session<'_> {
     fn insert_skills(&mut self, rows: &[SkillRow]) -> Result<(), RepositoryError> {
         if !rows.is_empty() {
@@ -356,15 +384,21 @@ impl JobRepository for Session<'_> {
         found.map(details).transpose()
     }
 
-    fn list_by_owner(&mut self, owner: UserId, page: PageRequest) -> Result<Page<Job>, RepositoryError> {
-        let own = jobs::table
-            .inner_join(employers::table)
-            .filter(employers::user_id.eq(owner.0))
-            .filter(jobs::deleted_at.is_null());
-        let query =
-            own.order((jobs::posted_at.desc(), jobs::id.desc())).limit(page.size().into()).offset(page.offset());
-        let rows = both!(self, |c| query.select(JobRow::as_select()).load(c))?;
-        let total = total!(self, rows, page, own.count());
+    fn list_by_owner(
+        &mut self,
+        owner: UserId,
+        states: &[JobState],
+        now: DateTime<Utc>,
+        page: PageRequest,
+    ) -> Result<Page<Job>, RepositoryError> {
+        let rows: Vec<JobRow> = both!(self, |c| {
+            owned!(jobs::table.select(JobRow::as_select()), owner, states, now)
+                .order((jobs::posted_at.desc(), jobs::id.desc()))
+                .limit(page.size().into())
+                .offset(page.offset())
+                .load(c)
+        })?;
+        let total = total!(self, rows, page, owned!(jobs::table.count(), owner, states, now));
         let items = rows.into_iter().map(Job::try_from).collect::<Result<_, _>>()?;
         Ok(Page::new(items, total, page))
     }

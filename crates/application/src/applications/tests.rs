@@ -153,9 +153,17 @@ fn a_job_that_is_unknown_closed_or_deleted_takes_no_application() {
     unknown.jobs.expect_find().returning(|_| Ok(None));
     assert!(matches!(wire(unknown).0.submit(&candidate(), &request(), Once::unkeyed()), Err(Error::NotFound(_))));
 
-    let mut closed = job();
-    closed.posting.deadline = now();
-    for job in [closed, deleted_job()] {
+    // A draft is not the candidate's to know of.
+    let draft = Job { status: JobStatus::Draft, ..job() };
+    assert!(matches!(
+        wire(with_job(draft)).0.submit(&candidate(), &request(), Once::unkeyed()),
+        Err(Error::NotFound(_))
+    ));
+
+    let mut expired = job();
+    expired.posting.deadline = now();
+    let [paused, closed] = [JobStatus::Paused, JobStatus::Filled].map(|status| Job { status, ..job() });
+    for job in [expired, paused, closed, deleted_job()] {
         let (applications, store) = wire(with_job(job));
         assert!(matches!(applications.submit(&candidate(), &request(), Once::unkeyed()), Err(Error::Conflict(_))));
         assert_eq!(store.transactions(), [(Access::Write, false)]);

@@ -254,7 +254,6 @@ mod tests {
         }
     }
 
-
     #[test]
     fn a_refusal_says_what_is_possible() {
         let refused = job_in(JobState::Closed).pause(now()).unwrap_err();
@@ -294,7 +293,8 @@ mod tests {
             Err(other) => panic!("{other}"),
         };
         let mut job = job();
-        let (later, future) = ("The deadline must be later than the present one.", "The deadline must be in the future.");
+        let (later, future) =
+            ("The deadline must be later than the present one.", "The deadline must be in the future.");
         assert_eq!(extend(&mut job, after(24), now()), [later]);
         assert_eq!(extend(&mut job, after(1), after(30)), [later, future]);
         assert_eq!(extend(&mut job, after(30), after(30)), [future]);

@@ -1,22 +1,24 @@
 use chrono::{DateTime, Utc};
 use jobportal_application::Actor;
 use jobportal_domain::{
-    Country, Currency, EmailAddress, ExperienceLevel, JobPosting, JobSubtype, JobType, MAX_SKILLS, Pay, PayError,
-    PayPeriod, Skills, Text, Violations, WebAddress, Workplace,
+    Country, Currency, EmailAddress, ExperienceLevel, JobPosting, JobStatus, JobSubtype, JobType, MAX_SKILLS,
+    NotAChoice, Pay, PayError, PayPeriod, Skills, Text, Violations, WebAddress, Workplace,
 };
 use serde::Deserialize;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{ExperienceLevelText, JobSubtypeText, JobTypeText, PayPeriodText, WorkplaceText};
 use crate::body::Request;
 use crate::error::ApiError;
 use crate::input::{Change, Input};
-use crate::openapi::none_required;
+use crate::openapi::{none_required, one_of, with_property};
 use crate::wire::{IdInput, TextOrNumber, parse_time};
 
+/// What a job says.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
-#[schema(as = PostJob)]
+#[schema(as = ReplaceJob)]
 pub(crate) struct JobRequest {
     /// The id of the caller's account, if given.
     #[schema(value_type = Option<IdInput>)]
@@ -78,6 +80,51 @@ pub(crate) struct JobRequest {
 
 impl Request for JobRequest {}
 
+/// A new job: what it says, and whether it is a draft.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PostJobRequest {
+    #[serde(flatten)]
+    job: JobRequest,
+    state: Input<String>,
+}
+
+impl Request for PostJobRequest {}
+
+impl PostJobRequest {
+    /// Reads the request of `actor`: the id of the employer that it names, the status of the new job, and the job.
+    pub(super) fn draft(self, actor: &Actor) -> Result<(Option<i64>, JobStatus, Draft), ApiError> {
+        let (employer, mut draft) = self.job.draft(actor, Completeness::Whole)?;
+        let status = self.state.change("state", &mut draft.violations, |raw| match JobStatus::parse(raw)? {
+            status if NEW.contains(&status) => Ok(status),
+            other => Err(NotAChoice(other.to_string())),
+        });
+        Ok((employer, status.apply(None).unwrap_or(JobStatus::Published), draft))
+    }
+}
+
+/// What a new job may be.
+const NEW: [JobStatus; 2] = [JobStatus::Draft, JobStatus::Published];
+
+impl PartialSchema for PostJobRequest {
+    fn schema() -> RefOr<Schema> {
+        let state = one_of(NEW.map(JobStatus::as_str)).description(Some(
+            "`published` if it is left out. A draft is seen by its employer alone, until it is published.",
+        ));
+        with_property(JobRequest::schema(), "state", state)
+    }
+}
+
+impl ToSchema for PostJobRequest {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "PostJob".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        JobRequest::schemas(schemas);
+    }
+}
+
 /// What a `PATCH` changes of a job: the same keys, and none is required.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
@@ -86,7 +133,7 @@ pub(crate) struct ReviseJobRequest(pub(super) JobRequest);
 impl Request for ReviseJobRequest {}
 
 impl PartialSchema for ReviseJobRequest {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    fn schema() -> RefOr<Schema> {
         none_required(JobRequest::schema())
     }
 }
@@ -96,7 +143,7 @@ impl ToSchema for ReviseJobRequest {
         "ReviseJob".into()
     }
 
-    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         JobRequest::schemas(schemas);
     }
 }
@@ -218,7 +265,8 @@ impl PayDraft {
         }
         let currency = self.currency.apply(present.map(Pay::currency));
         let Some(currency) = currency else {
-            if matches!((&self.minimum, &self.maximum), (Change::Set(_), _) | (_, Change::Set(_))) {
+            let is_paid = matches!((&self.minimum, &self.maximum), (Change::Set(_), _) | (_, Change::Set(_)));
+            if is_paid && violations.of("salary_currency").is_empty() {
                 violations.push("salary_currency", "This field is required.");
             }
             return None;

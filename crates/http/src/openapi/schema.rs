@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
 
 /// What a text consists of: no control characters but tabs and line breaks.
@@ -23,6 +23,11 @@ pub(crate) fn integer(minimum: i64) -> ObjectBuilder {
 /// One of a closed set of texts.
 pub(crate) fn one_of(texts: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     string().enum_values(Some(texts))
+}
+
+/// Several of one kind.
+pub(crate) fn several(one: impl Into<RefOr<Schema>>) -> Schema {
+    ArrayBuilder::new().items(one.into()).build().into()
 }
 
 /// Gives wire types, which are read or written by hand, their schema.
@@ -48,6 +53,17 @@ pub(crate) fn none_required(schema: RefOr<Schema>) -> RefOr<Schema> {
     match schema {
         RefOr::T(Schema::Object(mut object)) => {
             object.required.clear();
+            RefOr::T(Schema::Object(object))
+        }
+        other => other,
+    }
+}
+
+/// The same object with another property, which may be left out.
+pub(crate) fn with_property(schema: RefOr<Schema>, name: &str, property: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.properties.insert(name.to_owned(), property.into());
             RefOr::T(Schema::Object(object))
         }
         other => other,

@@ -184,30 +184,12 @@ impl Reader<'_> {
 
     /// Values of a set, in its order.
     fn choices<T: Ord, E: std::fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
-        self.list(name, MAX_VALUES, parse)
+        self.query.choices(name, MAX_VALUES, &mut self.violations, parse)
     }
 
     fn skills(&mut self, name: &str) -> Vec<String> {
-        self.list(name, MAX_SKILLS, |raw| Text::<50>::parse(raw).map(|skill| skill.as_str().to_lowercase()))
-    }
-
-    fn list<T: Ord, E: std::fmt::Display>(
-        &mut self,
-        name: &str,
-        max: usize,
-        parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Vec<T> {
-        let mut values = Vec::new();
-        for (place, raw) in self.query.values(name).enumerate() {
-            if place == max {
-                self.violations.push(name, format_args!("Ensure this field has no more than {max} elements."));
-                break;
-            }
-            values.extend(self.violations.check(name, parse(raw)));
-        }
-        values.sort_unstable();
-        values.dedup();
-        values
+        let parse = |raw: &str| Text::<50>::parse(raw).map(|skill| skill.as_str().to_lowercase());
+        self.query.choices(name, MAX_SKILLS, &mut self.violations, parse)
     }
 
     /// Bounds are for a year, and mean nothing without their currency.
