@@ -50,6 +50,8 @@ openapi:
 fmt:
 	$(CARGO) fmt --all
 
-# Reserved for the benchmarks.
+# Measures hot paths, and the portal over HTTP beside its limits, on PostgreSQL and SQLite; writes BENCHMARKS.md. Takes half an hour;
+# SIZES=10000 is quick. tests/bench.sh says what else can be chosen.
 bench:
-	@echo "There are no benchmarks yet."
+	$(CARGO) bench -p jobportal-bench $(FEATURES) --bench paths -- --warm-up-time 0.5 --measurement-time 1 --noplot
+	tests/bench.sh

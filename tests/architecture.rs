@@ -89,8 +89,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The composition root and the tests know everything.
-const FREE: &[&str] = &["jobportal", "jobportal-tests"];
+/// The composition root, the tests and the benchmarks know everything.
+const FREE: &[&str] = &["jobportal", "jobportal-tests", "jobportal-bench"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the workspace").to_owned()
@@ -99,7 +99,7 @@ fn root() -> PathBuf {
 fn manifests() -> Vec<toml::Table> {
     let mut folders: Vec<PathBuf> =
         std::fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.push(root().join("tests"));
+    folders.extend(["tests", "tests/bench"].map(|folder| root().join(folder)));
     let read = |folder: PathBuf| std::fs::read_to_string(folder.join("Cargo.toml")).unwrap().parse().unwrap();
     folders.into_iter().map(read).collect()
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command with TEST_DATABASE_URL set: as it is, or to a private PostgreSQL that is started here from installed
-# programs, listens on a socket in a temporary folder, and is stopped and deleted when the command ends.
+# programs, listens on a socket in a temporary folder, and is stopped and deleted when the command ends. It is quick and would not
+# survive a crash; POSTGRES_OPTIONS are options of `postgres` that override these.
 set -euo pipefail
 
 find_bin() {
@@ -58,7 +59,7 @@ MESSAGE
     ${as[@]+"${as[@]}"} "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1 ||
         { cat "$dir/initdb.log" >&2; exit 1; }
     ${as[@]+"${as[@]}"} "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses='' -c max_connections=400 -c fsync=off \
-        -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=256MB >"$dir/data/server.log" 2>&1 &
+        -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=256MB ${POSTGRES_OPTIONS:-} >"$dir/data/server.log" 2>&1 &
     pid=$!
     cd "$cd_back"
     for _ in $(seq 100); do

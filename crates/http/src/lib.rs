@@ -6,6 +6,8 @@
 
 mod accounts;
 mod applications;
+#[doc(hidden)]
+pub mod benchmarks;
 mod body;
 mod candidates;
 mod changes;
