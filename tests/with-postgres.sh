@@ -58,8 +58,10 @@ MESSAGE
     cd "$dir"
     ${as[@]+"${as[@]}"} "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1 ||
         { cat "$dir/initdb.log" >&2; exit 1; }
+    # shellcheck disable=SC2086
     ${as[@]+"${as[@]}"} "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses='' -c max_connections=400 -c fsync=off \
-        -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=256MB ${POSTGRES_OPTIONS:-} >"$dir/data/server.log" 2>&1 &
+        -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=256MB \
+        ${POSTGRES_OPTIONS:-} >"$dir/data/server.log" 2>&1 &
     pid=$!
     cd "$cd_back"
     for _ in $(seq 100); do

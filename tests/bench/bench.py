@@ -11,7 +11,7 @@ from statistics import median
 
 import limits
 import report
-from portal import Database, Portal, Tracer, seed, stop, stop_all
+from portal import TARGET, Database, Portal, Tracer, seed, stop, stop_all
 from rows import Rows, Skipped
 
 SIZES = [int(size) for size in os.environ["SIZES"].split()]
@@ -124,10 +124,10 @@ def main():
             for engine in ENGINES:
                 run_database(engine, size, Path(folder), results)
     results["minutes"] = (time.monotonic() - start) / 60
-    kept = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "bench.json"
-    kept.write_text(json.dumps(results, indent=1))
-    report.write(results, Path("BENCHMARKS.md"))
-    print(f"\nBENCHMARKS.md is written; {kept} has the figures.")
+    (TARGET.parent / "bench.json").write_text(json.dumps(results, indent=1))
+    file = TARGET.parent / "bench.md" if ONLY else Path("BENCHMARKS.md")
+    report.write(results, file)
+    print(f"\n{file} is written.")
 
 
 if __name__ == "__main__":

@@ -126,7 +126,8 @@ class Sql:
             file = self.folder / "limit.json"
             file.write_text("\n".join(self._lines(round)) + "\n")
             mode = "once" if self.row.once else "cycle"
-            return program(["sqlite", self.database.path, file, CLIENTS, self.seconds, mode])
+            # Its writers take turns, and the fewer wait the quicker they are.
+            return program(["sqlite", self.database.path, file, 1 if self.writes else CLIENTS, self.seconds, mode])
         command = ["pgbench", "-M", "prepared", "-n", "-c", CLIENTS, "-j", 1, "-T", self.seconds]
         if self.writes and self._variable():
             command += ["-D", f"id={self._first(round)}"]

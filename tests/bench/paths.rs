@@ -26,14 +26,14 @@ fn paths(criterion: &mut Criterion) {
     let mut job = JobDetails { job: samples::job(), employer: samples::employer_profile(), total_applications: 12 };
     job.job.posting.description = description;
     let jobs = vec![job; 10];
-    let body = json_of_jobs(jobs.clone()).unwrap();
+    let body = json_of_jobs(jobs.clone(), samples::now()).unwrap();
     let position = Position { time: samples::now(), id: 1_000_000 };
 
     let mut path =
         |name: &str, work: &mut dyn FnMut()| _ = criterion.bench_function(name, |bencher| bencher.iter(&mut *work));
     path("issue an access token", &mut || _ = tokens.issue(&claims));
     path("check an access token", &mut || _ = tokens.verify(&token, samples::now()));
-    path("JSON of 10 jobs", &mut || _ = json_of_jobs(jobs.clone()));
+    path("JSON of 10 jobs", &mut || _ = json_of_jobs(jobs.clone(), samples::now()));
     path("entity tag of 10 jobs", &mut || _ = entity_tag(&body));
     path("write and read a cursor", &mut || _ = through_a_cursor(position));
 }

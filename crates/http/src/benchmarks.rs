@@ -1,5 +1,6 @@
 //! Hot paths without I/O, for `tests/bench/paths.rs` alone; no part of the crate's interface.
 
+use chrono::{DateTime, Utc};
 use jobportal_application::{JobDetails, Position};
 
 use crate::conditional;
@@ -12,8 +13,8 @@ pub fn entity_tag(body: &[u8]) -> String {
 }
 
 /// Jobs with their employers, as JSON.
-pub fn json_of_jobs(jobs: Vec<JobDetails>) -> Option<Vec<u8>> {
-    serde_json::to_vec(&jobs.into_iter().map(JobDetailsBody::from).collect::<Vec<_>>()).ok()
+pub fn json_of_jobs(jobs: Vec<JobDetails>, now: DateTime<Utc>) -> Option<Vec<u8>> {
+    serde_json::to_vec(&jobs.into_iter().map(|job| JobDetailsBody::new(job, now)).collect::<Vec<_>>()).ok()
 }
 
 /// A place that was written as a cursor and read again.

@@ -180,6 +180,11 @@ impl BulkRepository for Session<'_> {
     fn insert_jobs(&mut self, jobs: &[SeedJob]) -> Result<Vec<JobId>, RepositoryError> {
         let Some(latest) = jobs.iter().map(|job| job.posted_at).max() else { return Ok(Vec::new()) };
         self.changes(Subject::Everything);
+        if let AnyConnection::Sqlite(c) = &mut *self.connection {
+            // The pages of indexes that a batch changes are all over the file, so they had better stay in memory: 128 MB, in KiB.
+            let result = c.batch_execute("PRAGMA cache_size = -131072");
+            self.settle(result)?;
+        }
         let changed_at = self.stamp(Feed::Jobs, latest)?;
         let rows = jobs
             .iter()

@@ -77,6 +77,16 @@ pub struct Seeded {
     pub candidate: Option<EmailAddress>,
 }
 
+/// A job that gets applications.
+struct Popular {
+    /// Which one of the run it is.
+    number: u64,
+    id: JobId,
+    facts: JobFacts,
+    /// How many it gets.
+    applications: u64,
+}
+
 /// Makes data up and stores it beside what is there.
 pub struct Seeding<'a> {
     /// Where to store it.
@@ -101,8 +111,12 @@ impl Seeding<'_> {
         let generator = Generator::new(plan.seed, first, self.now);
         let employers = self.employers(&generator, plan)?;
         let (candidate, candidates) = self.candidates(&generator, plan)?;
-        let jobs = self.jobs(&generator, plan, &employers)?;
-        self.applications(&generator, plan, &jobs, &candidates)?;
+        let popularity = match plan.applications {
+            0 => Vec::new(),
+            count => generator.popularity(count.into(), plan.jobs as usize, candidates.len() as u64)?,
+        };
+        let jobs = self.jobs(&generator, plan, &employers, &popularity)?;
+        self.applications(&generator, &jobs, &candidates)?;
         self.store.write(|uow| Ok(uow.bulk().analyze()?))?;
         Ok(Seeded { employer: employers.first().map(|(_, employer)| employer.account.email.clone()), candidate })
     }
@@ -151,15 +165,19 @@ impl Seeding<'_> {
         Ok((first, stored))
     }
 
+    /// Returns the jobs that get applications: of a million jobs few do, and the others need not be remembered.
     fn jobs(
         &self,
         generator: &Generator,
         plan: &SeedPlan,
         employers: &[(EmployerId, Employer)],
-    ) -> Result<Vec<(JobId, JobFacts)>> {
-        let mut stored = Vec::new();
+        popularity: &[u64],
+    ) -> Result<Vec<Popular>> {
+        let mut popular = Vec::new();
+        let mut popularity = popularity.iter();
         for numbers in batches(plan.jobs) {
             let ads = numbers
+                .clone()
                 .filter_map(|n| employers.get(generator.poster(n, employers.len())).map(|employer| (n, employer)))
                 .map(|(n, (employer_id, employer))| {
                     let ad = generator.job(n, employer)?;
@@ -168,33 +186,25 @@ impl Seeding<'_> {
                 .collect::<Result<Vec<_>>>()?;
             let ids = self.store.write(|uow| Ok(uow.bulk().insert_jobs(&ads)?))?;
             (self.progress)(ids.len() as u64);
-            stored.extend(ids.into_iter().zip(ads.into_iter().map(|ad| JobFacts {
-                title: ad.posting.title,
-                posted_at: ad.posted_at,
-                deadline: ad.posting.deadline,
-            })));
+            for (((number, id), ad), applications) in numbers.zip(ids).zip(ads).zip(&mut popularity) {
+                if *applications > 0 {
+                    let SeedJob { posting, posted_at, .. } = ad;
+                    let facts = JobFacts { title: posting.title, posted_at, deadline: posting.deadline };
+                    popular.push(Popular { number, id, facts, applications: *applications });
+                }
+            }
         }
-        Ok(stored)
+        Ok(popular)
     }
 
-    fn applications(
-        &self,
-        generator: &Generator,
-        plan: &SeedPlan,
-        jobs: &[(JobId, JobFacts)],
-        candidates: &[CandidateId],
-    ) -> Result<()> {
-        if plan.applications == 0 {
-            return Ok(());
-        }
-        let counts = generator.popularity(plan.applications.into(), jobs.len(), candidates.len() as u64)?;
+    fn applications(&self, generator: &Generator, jobs: &[Popular], candidates: &[CandidateId]) -> Result<()> {
         let mut batch = Vec::with_capacity(BATCH);
-        for ((number, (job_id, facts)), count) in (0..).zip(jobs).zip(counts) {
-            for applicant in generator.applicants(number, count, candidates.len()) {
+        for job in jobs {
+            for applicant in generator.applicants(job.number, job.applications, candidates.len()) {
                 let Some(candidate_id) = candidates.get(applicant) else { continue };
-                let made = generator.application(number, applicant as u64, facts)?;
+                let made = generator.application(job.number, applicant as u64, &job.facts)?;
                 batch.push(SeedApplication {
-                    job_id: *job_id,
+                    job_id: job.id,
                     candidate_id: *candidate_id,
                     form: made.form,
                     status: made.status,
