@@ -153,7 +153,7 @@ pub(crate) fn address(request: &HttpRequest, name: &str, value: &str) -> String 
 }
 
 /// The scheme and host under which the client reaches the API.
-fn base_url(request: &HttpRequest) -> String {
+pub(crate) fn base_url(request: &HttpRequest) -> String {
     let public = request.app_data::<Data<App>>().and_then(|app| app.settings.public_url.clone());
     public.map_or_else(
         || {

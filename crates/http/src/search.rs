@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::{DateTime, Utc};
-use jobportal_application::{FacetCounts, FoundJob, PageRequest, SearchRequest, SearchStart, Suggestion};
+use chrono::{DateTime, TimeDelta, Utc};
+use jobportal_application::{
+    FacetCounts, FoundJob, FoundJobs, PageRequest, SearchRequest, SearchStart, Subject, Suggestion,
+};
 use jobportal_domain::{Country, JobId, MAX_SKILLS};
 use serde::Serialize;
 use serde_json::json;
@@ -19,7 +21,8 @@ use crate::error::ApiError;
 use crate::extract::{Caller, PathId};
 use crate::jobs::{ExperienceLevelText, JobDetailsBody, JobSubtypeText, JobTypeText, TAG, WorkplaceText};
 use crate::openapi::{Describe, NON_BLANK, Operation, TEXT, integer, one_of, schema_of, several, string};
-use crate::page::{Neighbours, Paging, Query, address, list_headers};
+use crate::page::{Neighbours, Paging, Query, address, base_url, list_headers};
+use crate::responses::Reply;
 use crate::wire;
 
 use criteria::{FACETS, KINDS, MAX_DAYS, MAX_PER_EMPLOYER, MAX_PREFIX_CHARS, ORDERS};
@@ -116,33 +119,44 @@ struct FoundBody {
     facets: Option<BTreeMap<&'static str, FacetBody>>,
 }
 
+/// How long it may stay unseen that a deadline passes of a job which is counted, but not on the page.
+const UNSEEN: TimeDelta = TimeDelta::seconds(5);
+
 /// `GET /job/search/`
 pub(crate) async fn search(app: Data<App>, request: HttpRequest, Caller(actor): Caller) -> Answer {
     let search = criteria::search(&Query::of(&request), &actor, &*app.vault)?;
     let (start, binding) = (search.start, criteria::binding(search.order, &search.filter));
     let asks_for_facets = !search.facets.is_empty();
-    let found = app.run(move |app| app.search.find(&search)).await?;
-    if found.total == 0 {
-        return Err(ApiError::Documented {
-            status: StatusCode::NOT_FOUND,
-            body: json!({ "total_jobs": 0, "data": [] }),
-            detail: "No jobs found.",
+    // The links of an answer are made of what was asked, and where.
+    let for_whom = search.filter.not_applied_by.map_or_else(String::new, |user| user.to_string());
+    let key = format!("search {for_whom} {} {}", base_url(&request), request.uri());
+    let render = |found: FoundJobs| {
+        if found.total == 0 {
+            return Err(ApiError::Documented {
+                status: StatusCode::NOT_FOUND,
+                body: json!({ "total_jobs": 0, "data": [] }),
+                detail: "No jobs found.",
+            });
+        }
+        let last = found.jobs.last().filter(|_| found.has_more).map(|job| job.position);
+        let next_cursor = last.map(|position| cursor::write_signed(&*app.vault, &binding, position));
+        let neighbours = neighbours(&request, start, next_cursor.as_deref());
+        let name = |facet| FACETS.iter().find(|(_, known)| *known == facet).map_or("", |(name, _)| *name);
+        let facets = found.facets.into_iter().map(|counts| (name(counts.facet), counts.into())).collect();
+        let now = app.clock.now();
+        let deadlines = found.jobs.iter().map(|job| job.details.job.posting.deadline);
+        let good_until = deadlines.fold(now + UNSEEN, DateTime::min);
+        let response = list_headers(found.total, neighbours).json(FoundBody {
+            total_jobs: found.total,
+            total_is_exact: found.total_is_exact,
+            data: found.jobs.into_iter().map(|job| FoundJobBody::new(job, now)).collect(),
+            next_cursor,
+            corrected: found.corrected.map(|text| text.to_string()),
+            facets: asks_for_facets.then_some(facets),
         });
-    }
-    let last = found.jobs.last().filter(|_| found.has_more).map(|job| job.position);
-    let next_cursor = last.map(|position| cursor::write_signed(&*app.vault, &binding, position));
-    let neighbours = neighbours(&request, start, next_cursor.as_deref());
-    let name = |facet| FACETS.iter().find(|(_, known)| *known == facet).map_or("", |(name, _)| *name);
-    let facets = found.facets.into_iter().map(|counts| (name(counts.facet), counts.into())).collect();
-    let now = app.clock.now();
-    Ok(list_headers(found.total, neighbours).json(FoundBody {
-        total_jobs: found.total,
-        total_is_exact: found.total_is_exact,
-        data: found.jobs.into_iter().map(|job| FoundJobBody::new(job, now)).collect(),
-        next_cursor,
-        corrected: found.corrected.map(|text| text.to_string()),
-        facets: asks_for_facets.then_some(facets),
-    }))
+        Ok(Reply::to_all(response, [Subject::Jobs]).turning_at(good_until))
+    };
+    app.answer_all(&key, move |app| app.search.find(&search), render).await
 }
 
 /// What lies around a part of what was found: pages around a page, as far as there are pages; else what the cursor leads to.
@@ -239,7 +253,8 @@ and `corrected` tells by which.
 **Pages.** `page` is for the first 10,000 jobs; a page costs the more the deeper it is. `next_cursor` goes on from any page and costs \
 the same at any depth; jobs that are posted meanwhile do not shift it. `Link` leads to the next part either way.
 
-**What it costs.** Counting stops at 10,000: with more, `total_jobs` is 10000 and `total_is_exact` is `false`. `facets` count the jobs \
+**What it costs.** Counting stops at 10,000: with more, `total_jobs` is 10000 and `total_is_exact` is `false`. That the deadline passes of a job that is \
+on another page may be counted up to five seconds later. `facets` count the jobs \
 that fit, up to 10,000, once for each facet that is filtered by; ask for them with the first page, not with every one. `highlight` \
 reads the texts of the jobs of this page again.
 
