@@ -64,7 +64,9 @@ app_tests! {
         let (employer, candidate) = (app.employer().await, app.candidate().await);
         let id = app.job(&employer).await;
         let (job, token) = (format!("/job/{id}/"), Some(employer.token.as_str()));
+        let found = async || read(&app, "/job/search/?location=new", &candidate.token).await["data"][0].clone();
         assert_eq!(read(&app, &job, &candidate.token).await["total_applications"], 0);
+        assert_eq!(found().await["total_applications"], 0);
         for (number, (method, path)) in [
             ("PATCH", format!("/job/manage/{id}/")),
             ("PUT", format!("/job/manage/{id}/")),
@@ -79,15 +81,18 @@ app_tests! {
             assert_eq!(app.client.call(method, &path, token, Some(body)).await.status, 200);
             assert_eq!(read(&app, &job, &candidate.token).await["title"], title, "{method} {path}");
             assert_eq!(read(&app, &format!("/job/manage/{id}/"), &candidate.token).await["title"], title);
+            assert_eq!(found().await["title"], title, "{method} {path}");
         }
         app.application(&candidate, id).await;
         assert_eq!(read(&app, &job, &candidate.token).await["total_applications"], 1);
+        assert_eq!(found().await["total_applications"], 1);
 
         let company = json!({ "company_name": "ACME" });
         assert_eq!(app.patch("/employer/profile/", token, company).await.status, 200);
         let profile = format!("/employer/profile/{}/", employer.profile);
         assert_eq!(read(&app, &job, &candidate.token).await["employer"]["company_name"], "ACME");
         assert_eq!(read(&app, &profile, &candidate.token).await["company_name"], "ACME");
+        assert_eq!(found().await["employer"]["company_name"], "ACME");
 
         let picture = Part::bytes(PNG.to_vec()).file_name("logo.png").mime_str("image/png").unwrap();
         let form = Form::new().part("profile_picture", picture);
@@ -104,8 +109,10 @@ app_tests! {
             let id = app.job(&employer).await;
             let job = format!("/job/{id}/");
             read(&app, &job, &candidate.token).await;
+            assert_eq!(found().await["id"], id);
             assert_eq!(app.client.call(method, &format!("{path}{id}/"), token, None).await.status, 200);
             assert_eq!(app.get(&job, Some(&candidate.token)).await.status, 404, "{method} {path}");
+            assert_ne!(found().await["id"], id);
         }
     }
 
@@ -138,6 +145,18 @@ app_tests! {
             let answer = get_encoded(&app, "/subscription/plan/?page_size=2", &candidate, &[("host", host)]).await;
             let link = format!("<http://{host}/subscription/plan/?page_size=2&page=2>; rel=\"next\"");
             assert_eq!(answer.header("link"), link);
+        }
+    }
+
+    async fn what_one_has_applied_to_is_not_left_out_for_others(app) {
+        let (employer, bob, carl) = (app.employer().await, app.candidate().await, app.candidate().await);
+        let job = app.job(&employer).await;
+        app.application(&bob, job).await;
+        let path = "/job/search/?exclude_applied=true";
+        for _ in 0..2 {
+            assert_eq!(app.get(path, Some(&employer.token)).await.status, 200);
+            assert_eq!(app.get(path, Some(&bob.token)).await.status, 404);
+            assert_eq!(read(&app, path, &carl.token).await["data"][0]["id"], job);
         }
     }
 
@@ -232,8 +251,10 @@ mod by_the_clock {
             let body = with(app.job_body(), &deadline);
             let job = format!("/job/{}/", app.post("/job/manage/", Some(&employer.token), body).await.id());
             assert_eq!(read(&app, &job, &candidate.token).await["state"], "published");
+            assert_eq!(read(&app, "/job/search/", &candidate.token).await["total_jobs"], 1);
             app.pass(TimeDelta::minutes(10));
             assert_eq!(read(&app, &job, &candidate.token).await["state"], "expired");
+            assert_eq!(app.get("/job/search/", Some(&candidate.token)).await.status, 404);
         }
     }
 }
