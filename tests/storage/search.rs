@@ -2,15 +2,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use jobportal_application::{
-    Facet, FoundJob, FoundJobs, JobFilter, JobOrder, PayFilter, SearchPosition, SearchRequest, SearchStart, SeedJob,
-    Store, Suggestion, SuggestionKind,
+    Facet, FoundJob, FoundJobs, JobFilter, JobOrder, PayFilter, Search, SearchPosition, SearchRequest, SearchStart,
+    SeedJob, Store, Suggestion, SuggestionKind, samples::clock,
 };
 use jobportal_domain::{
     Country, Currency, EmployerId, ExperienceLevel, JobId, JobPosting, JobStatus, JobSubtype, JobType, Pay, PayPeriod,
     SearchText, Skills, Workplace,
 };
 use jobportal_persistence::Migrator;
-use jobportal_tests::database::TestDatabase;
+use jobportal_tests::database::{TestDatabase, variable};
 
 use crate::fixtures::{after, apply, candidate, employer, now, page, posting, text};
 
@@ -19,6 +19,7 @@ on_both![
     words_are_found_by_the_grammar_in_any_form,
     a_needle_of_any_length_is_found_where_it_is,
     odd_texts_find_nothing_and_break_nothing,
+    any_bytes_may_be_looked_for,
     each_order_is_gone_through_without_gap_or_repetition,
     more_than_are_counted_are_gone_through_too,
     what_fits_best_comes_first,
@@ -384,6 +385,35 @@ fn odd_texts_find_nothing_and_break_nothing(db: &TestDatabase) {
                 Ok(())
             })
             .unwrap_or_else(|error| panic!("{odd:?}: {error:?}"));
+    }
+}
+
+/// `RANDOM_SEARCHES` is for more of them than a run of all tests has time for.
+fn any_bytes_may_be_looked_for(db: &TestDatabase) {
+    const ODD: &[u8] = b"\"*-, ()'&|!:<>^{}+~%_\\aor0N\x00";
+    let store = db.store();
+    corpus(&*store, 100);
+    let search = Search::new(store, clock());
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random.to_be_bytes()[0]
+    };
+    for _ in 0..variable("RANDOM_SEARCHES").map_or(1_000, |number| number.parse().unwrap()) {
+        let kind = next() % 3;
+        let byte = |byte: u8| match kind {
+            0 => byte,
+            1 => ODD[usize::from(byte) % ODD.len()],
+            _ if byte.is_multiple_of(2) => byte / 2,
+            _ => ODD[usize::from(byte / 2) % ODD.len()],
+        };
+        let bytes: Vec<u8> = (0..next() % 64).map(|_| byte(next())).collect();
+        let filter = words(&String::from_utf8_lossy(&bytes));
+        let request = request(&filter, JobOrder::Relevance, SearchStart::Page(page(1, 10)));
+        let found = search.find(&SearchRequest { highlight: true, facets: vec![Facet::Skill], ..request });
+        found.unwrap_or_else(|error| panic!("{bytes:?}: {error:?}"));
     }
 }
 

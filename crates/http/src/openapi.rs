@@ -200,6 +200,14 @@ impl Operation {
         self.answer(StatusCode::BAD_REQUEST);
     }
 
+    /// Reads a parameter of the query string, which must be there.
+    pub(crate) fn needed_query(&mut self, name: &str, schema: impl Into<RefOr<Schema>>, description: &str) {
+        let mut parameter = schema::parameter("query", name, schema, description);
+        parameter["required"] = true.into();
+        self.parameters.push(parameter);
+        self.answer(StatusCode::BAD_REQUEST);
+    }
+
     /// Whether a read is answered with a tag.
     pub(crate) fn is_stored(&self) -> bool {
         self.is_stored

@@ -211,7 +211,9 @@ pub(crate) fn search_doc() -> Operation {
          hours, 260 days, 52 weeks, 12 months.",
     );
     operation.query("posted_within", integer(1).maximum(Some(MAX_DAYS)), "Posted so many days ago at most.");
-    let skills = || ArrayBuilder::new().items(string().max_length(Some(50))).max_items(Some(MAX_SKILLS)).build();
+    let skills = || {
+        ArrayBuilder::new().items(string().max_length(Some(50)).pattern(Some(TEXT))).max_items(Some(MAX_SKILLS)).build()
+    };
     operation.query("skills", skills(), "All of these skills are asked for, in any letter case.");
     operation.query("skills_any", skills(), "One of these skills is asked for, in any letter case.");
     operation.query(
@@ -251,12 +253,13 @@ unknown parameter is refused, with the nearest known one.
 and `corrected` tells by which.
 
 **Pages.** `page` is for the first 10,000 jobs; a page costs the more the deeper it is. `next_cursor` goes on from any page and costs \
-the same at any depth; jobs that are posted meanwhile do not shift it. `Link` leads to the next part either way.
+the same at any depth; jobs that are posted meanwhile do not shift it, but for `sort=relevance`, where they may change how much a word \
+counts. `Link` leads to the next part either way.
 
-**What it costs.** Counting stops at 10,000: with more, `total_jobs` is 10000 and `total_is_exact` is `false`. That the deadline passes of a job that is \
-on another page may be counted up to five seconds later. `facets` count the jobs \
-that fit, up to 10,000, once for each facet that is filtered by; ask for them with the first page, not with every one. `highlight` \
-reads the texts of the jobs of this page again.
+**What it costs.** Counting stops at 10,000: with more, `total_jobs` is 10000 and `total_is_exact` is `false`; then \
+`sort=relevance` and `max_per_employer` choose among the first 20,000 open jobs that the other filters leave. That the deadline passes of \
+a job that is on another page may be counted up to five seconds later. `facets` cost about as much as another search, and count 10,000 jobs \
+at most; ask for them with the first part, not with every one. `highlight` costs little.
 
 **Facets.** A facet ignores the filter by itself, so that its other values stay choices: with `job_type=Private`, \
 `facets=job_type` still counts the jobs of `Government`.";
@@ -308,10 +311,10 @@ pub(crate) fn suggest_doc() -> Operation {
     let mut operation = Operation::new(TAG, "jobs_suggest", "Complete what someone types")
         .about("Titles, companies, skills and places of published jobs: ten of each kind at most, the most frequent first.")
         .ok_data_list::<SuggestionBody>("What may be meant; empty where nothing begins so.");
-    operation.query(
+    operation.needed_query(
         "q",
         string().max_length(Some(MAX_PREFIX_CHARS)).pattern(Some(NON_BLANK)).examples(["soft"]),
-        "The beginning of it, or of a word in it, in any letter case. Needed.",
+        "The beginning of it, or of a word in it, in any letter case.",
     );
     operation.query("kind", several(SuggestionKindText::schema()), "Of which kinds; all, if it is left out.");
     operation
@@ -328,8 +331,8 @@ pub(crate) async fn similar(app: Data<App>, Caller(actor): Caller, PathId(id): P
 pub(crate) fn similar_doc() -> Operation {
     Operation::new(TAG, "jobs_similar", "List jobs that are like one")
         .about(
-            "Jobs that take applications and share skills, words of the title or the place with this one, which need not take any itself: \
-             the most alike first, 20 at most, and not all of one employer.",
+            "Jobs that take applications and have the words of this one's title, or some of them; first those that share skills, place, \
+             country and terms as well. 20 at most, and 10 of one employer. The job itself need not take applications any more.",
         )
         .ok_data_list::<JobDetailsBody>("The jobs; empty where none is like it.")
 }
@@ -356,8 +359,8 @@ mod tests {
         let at = |part: &str| Some(format!("http://h/job/search/?q=a&{part}"));
         assert_eq!(around(1, 10, Some("c")), (at("page=2"), None));
         assert_eq!(around(2, 10, None), (None, at("page=1")));
-        assert_eq!(around(100, 100, Some("c")), (at("page=101"), at("page=99")));
-        assert_eq!(around(101, 100, Some("c")), (at("cursor=c"), at("page=100")));
+        assert_eq!(around(99, 100, Some("c")), (at("page=100"), at("page=98")));
+        assert_eq!(around(100, 100, Some("c")), (at("cursor=c"), at("page=99")));
         let after = SearchStart::After(SearchPosition { key: 1, id: 1 }, 10);
         let found = neighbours(&request, after, Some("d"));
         assert_eq!((found.next, found.previous), (at("cursor=d"), None));

@@ -10,6 +10,9 @@ use jobportal_domain::{JobId, JobPosting, SearchText, Text};
 use super::terms::words;
 use crate::session::Session;
 
+/// How many similar jobs of one employer are looked for each time, so that others have a chance.
+const MOST_OF_EMPLOYER: u32 = 5;
+
 impl Session<'_> {
     /// Looks for jobs with all words of the title, then for those with some; the nearest of them come first.
     pub(super) fn similar_jobs(
@@ -25,7 +28,11 @@ impl Session<'_> {
         for (separator, order) in [(" ", JobOrder::Newest), (", ", JobOrder::Relevance)] {
             let seen: HashSet<JobId> = similar.iter().map(|details| details.job.id).collect();
             if seen.len() < limit as usize {
-                let filter = JobFilter { text: SearchText::parse(&words.join(separator)), ..JobFilter::default() };
+                let filter = JobFilter {
+                    text: SearchText::parse(&words.join(separator)),
+                    max_per_employer: Some(MOST_OF_EMPLOYER),
+                    ..JobFilter::default()
+                };
                 let Some(page) = PageRequest::new(1, PageRequest::MAX_SIZE) else { break };
                 let request = SearchRequest { order, ..SearchRequest::page(filter, page) };
                 let found = JobSearch::find(self, &request, now)?.jobs.into_iter().map(|found| found.details);
