@@ -15,7 +15,8 @@ use jobportal_application::{
 };
 use jobportal_domain::{JobId, Pay, SearchText};
 
-use self::conditions::{Conditions, Engine, Way};
+use self::breadth::Broad;
+use self::conditions::{Conditions, Engine, Lead, Way};
 use self::statement::Statement;
 use crate::documents::document_columns;
 use crate::employers::{employer_columns, with_logo};
@@ -34,12 +35,13 @@ pub(crate) mod terms;
 const MAX_HITS: u64 = FoundJobs::MAX_COUNT + 1;
 
 /// Of a broad search those jobs are ranked, or thinned out, that are among so many of the first.
-const FIRST: u32 = 20_000;
+const FIRST: u32 = 10_000;
 
 /// How many jobs are read for a part, at least as many as are wanted and one more: few numbers, so that few statements differ in it.
 const LIMITS: [u32; 4] = [11, 21, 51, 101];
 
-/// An id with its rank; or 0, how many were looked up, and how many of those are left.
+/// An id with its rank; or 0, how many were looked up, and how many of those are left; or -1, the last id of those that were looked
+/// up, and that of all.
 type Row = (i64, i64, i64);
 
 type Columns = (BigInt, BigInt, BigInt);
@@ -75,8 +77,8 @@ impl Part<'_> {
         }
     }
 
-    /// All jobs that fit, if they are not too many, and the part of them.
-    fn lookup(&self) -> Statement<Columns> {
+    /// All jobs that fit, up to so many, and the part of them.
+    fn lookup(&self, most: Option<u64>) -> Statement<Columns> {
         let mut to = self.statement();
         to.sql("WITH base AS MATERIALIZED (SELECT j.id, j.employer_id, ");
         let way = self.conditions.way();
@@ -86,9 +88,18 @@ impl Part<'_> {
         if let Way::Walk(order) = way {
             conditions::ordered(&mut to, order);
         }
-        to.sql(&format!(" LIMIT {MAX_HITS})"));
+        to.sql(&most.map_or_else(|| ")".to_owned(), |most| format!(" LIMIT {most})")));
         self.part_of_base(&mut to);
         to
+    }
+
+    /// Whether to look all jobs up after all: a deep page lies far along the index, and PostgreSQL has to read the words of each job
+    /// on the way. It looks up about as many jobs in the same time as it reads.
+    fn is_far(&self, broad: Broad) -> bool {
+        let conditions = &self.conditions;
+        let (size, offset) = self.bounds();
+        let on_the_way = (offset + i64::from(size)).saturating_mul(broad.jobs) / broad.hits.max(1);
+        conditions.engine == Engine::Postgres && conditions.way() == Way::Lookup(Lead::Words) && broad.hits < on_the_way
     }
 
     /// The part of those jobs that are among the first.
@@ -118,7 +129,11 @@ impl Part<'_> {
                 to.sql("base)");
             }
         }
-        to.sql(" SELECT 0, (SELECT COUNT(*) FROM base), (SELECT COUNT(*) FROM hits) UNION ALL SELECT id, rank, 0 FROM (SELECT id, ");
+        to.sql(" SELECT 0, (SELECT COUNT(*) FROM base), (SELECT COUNT(*) FROM hits)");
+        to.sql(
+            " UNION ALL SELECT -1, (SELECT COALESCE(MAX(id), 0) FROM base), (SELECT COALESCE(MAX(id), 0) FROM jobs)",
+        );
+        to.sql(" UNION ALL SELECT id, rank, 0 FROM (SELECT id, ");
         to.sql(if self.order == JobOrder::Relevance { "place" } else { "0" }).sql(" AS rank FROM hits");
         if let SearchStart::After(position, _) = self.start {
             to.sql(" WHERE ");
@@ -164,6 +179,15 @@ impl Session<'_> {
     }
 }
 
+/// Tells of what was looked up whether there are more than are counted, and how many.
+fn breadth(rows: &[Row]) -> Option<Broad> {
+    let looked_up = rows.iter().find(|(id, ..)| *id == 0).map_or(0, |(_, looked_up, _)| *looked_up);
+    let (_, last, jobs) = *rows.iter().find(|(id, ..)| *id == -1)?;
+    let is_broad = looked_up.unsigned_abs() >= MAX_HITS;
+    // They were found in the order of the table, which is about that of ids.
+    is_broad.then(|| Broad { hits: looked_up.saturating_mul(jobs) / last.max(1), jobs })
+}
+
 /// The place of a job in an order.
 fn position(details: &JobDetails, order: JobOrder, rank: i64) -> SearchPosition {
     let job = &details.job;
@@ -189,24 +213,25 @@ impl JobSearch for Session<'_> {
         let part = Part { conditions: self.conditions(filter, &[], now), order, start: request.start };
         let (size, offset) = part.bounds();
         let mut rows = Vec::new();
-        let mut is_broad = self.breadth.is_broad(filter, now);
-        if !is_broad {
-            rows = self.rows(part.lookup())?;
-            is_broad = rows.first().is_some_and(|(_, looked_up, _)| looked_up.unsigned_abs() >= MAX_HITS);
-            if is_broad {
-                self.breadth.remember(filter, now);
+        let mut broad = self.breadth.of(filter, now);
+        if broad.is_none() {
+            rows = self.rows(part.lookup(Some(MAX_HITS)))?;
+            broad = breadth(&rows);
+            if let Some(broad) = broad {
+                self.breadth.remember(filter, broad, now);
             }
         }
-        if is_broad {
+        if let Some(broad) = broad {
             let is_thinned = order == JobOrder::Relevance || filter.max_per_employer.is_some();
             rows = match () {
                 () if offset >= SearchRequest::MAX_OFFSET => Vec::new(),
                 () if is_thinned => self.rows(part.thinned())?,
+                () if part.is_far(broad) => self.rows(part.lookup(None))?,
                 () => self.rows(part.walk())?,
             };
         }
         let hits = rows.iter().find(|(id, ..)| *id == 0).map_or(0, |(.., hits)| hits.unsigned_abs());
-        rows.retain(|(id, ..)| *id != 0);
+        rows.retain(|(id, ..)| *id > 0);
         let has_more = rows.len() > size as usize;
         rows.truncate(size as usize);
         let ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
@@ -225,12 +250,12 @@ impl JobSearch for Session<'_> {
         };
         Ok(FoundJobs {
             jobs: self.read_jobs(&ids)?.into_iter().map(found).collect(),
-            total: if is_broad && (filter.max_per_employer.is_none() || hits == 0) {
+            total: if broad.is_some() && (filter.max_per_employer.is_none() || hits == 0) {
                 FoundJobs::MAX_COUNT
             } else {
                 hits
             },
-            total_is_exact: !is_broad,
+            total_is_exact: broad.is_none(),
             has_more,
             facets: Vec::new(),
             corrected: None,
@@ -265,9 +290,11 @@ impl JobSearch for Session<'_> {
             let value = if *facet == Facet::Skill { "s.skill" } else { conditions::column(*facet) };
             to.sql(&format!(" UNION ALL SELECT * FROM (SELECT {number}, {value}, COUNT(*) FROM base"));
             if *facet == Facet::Skill {
-                to.sql(" INNER JOIN job_skills AS s ON s.job_id = base.id");
+                // For SQLite it says too which comes first.
+                to.sql(" CROSS JOIN job_skills AS s WHERE s.job_id = base.id");
+            } else {
+                to.sql(&format!(" WHERE {value} IS NOT NULL"));
             }
-            to.sql(&format!(" WHERE {value} IS NOT NULL"));
             for other in (0..facets.len()).filter(|other| *other != number) {
                 to.sql(&format!(" AND fits{other}"));
             }

@@ -43,7 +43,7 @@ pub(crate) enum Way {
 }
 
 /// For a phrase PostgreSQL looks at each job with all its words; at so many at most.
-pub(crate) const MAX_CANDIDATES: u32 = 30_000;
+pub(crate) const MAX_CANDIDATES: u32 = 10_000;
 
 /// A filter, made SQL.
 pub(crate) struct Conditions<'f> {
