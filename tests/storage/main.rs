@@ -38,5 +38,6 @@ mod responses;
 mod schedule;
 mod search;
 mod seeding;
+mod statements;
 mod store;
 mod subscriptions;

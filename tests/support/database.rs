@@ -132,7 +132,7 @@ impl TestDatabase {
     }
 
     /// How the database would run a statement that a store made, as it does once it knows that it will run it again and again,
-    /// line by line. PostgreSQL reads a table of few rows through for reasons of cost; here it does where nothing else will do.
+    /// line by line. PostgreSQL reads a table, or an index, of few rows through for reasons of cost; here it does where nothing else will do.
     pub fn plan(&self, sql: &str) -> Vec<String> {
         #[derive(QueryableByName)]
         struct Step {
@@ -151,7 +151,8 @@ impl TestDatabase {
             }
             Backend::Postgres => {
                 let mut connection = PgConnection::establish(&self.url).unwrap();
-                let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
+                let settings = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; \
+                                SET enable_mergejoin = off; SET enable_hashjoin = off";
                 connection.batch_execute(&format!("{settings}; PREPARE statement AS {sql}")).unwrap();
                 let values = (1..).take_while(|number| sql.contains(&format!("${number}"))).map(|_| "NULL");
                 let values = values.collect::<Vec<_>>().join(", ");

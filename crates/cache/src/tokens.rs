@@ -11,8 +11,8 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// What the claims of a token take, about.
 const CLAIMS_BYTES: usize = 512;
 
-/// How long a token that nobody sends any more is remembered.
-const IDLE: Duration = Duration::from_secs(5 * 60);
+/// How long the verdict on a token is remembered, so that those which nobody sends any more take no place.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// Remembers which tokens were verified, because a signature takes longer to check than most answers take to give.
 ///
@@ -28,7 +28,7 @@ impl VerifiedTokens {
     pub fn new(tokens: Arc<dyn AccessTokens>) -> Self {
         let weigh =
             |token: &Arc<str>, _: &Arc<AccessClaims>| u32::try_from(token.len() + CLAIMS_BYTES).unwrap_or(u32::MAX);
-        let verified = Cache::builder().max_capacity(MAX_BYTES).weigher(weigh).time_to_idle(IDLE).build();
+        let verified = Cache::builder().max_capacity(MAX_BYTES).weigher(weigh).time_to_live(LIFETIME).build();
         Self { tokens, verified }
     }
 }

@@ -8,13 +8,12 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
 };
 use actix_web::http::header::{IF_MATCH, IF_NONE_MATCH, VARY};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -50,28 +49,24 @@ pub(crate) fn versioned(mut response: HttpResponse, version: impl Into<Option<Ve
 }
 
 /// Gives answers their tag, and answers those who have the present state already with 304.
-pub(crate) async fn conditional(
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse, actix_web::Error> {
-    let mut response = next.call(request).await?;
+pub(crate) fn conditional(mut response: ServiceResponse) -> ServiceResponse {
     let version = response.response().extensions().get::<Version>().copied();
     match *response.request().method() {
-        Method::GET | Method::HEAD if response.status() == StatusCode::OK => Ok(tag(response, version)),
+        Method::GET | Method::HEAD if response.status() == StatusCode::OK => tag(response, version),
         // A cache may keep a 404 as it sees fit, while what is not there now is made.
         Method::GET | Method::HEAD if !response.headers().contains_key(CACHE_CONTROL) => {
             let (name, value) = NO_STORE;
             response.headers_mut().insert(name, value);
-            Ok(response)
+            response
         }
         // After a PUT a tag would say that the body was stored as it came (RFC 9110 §9.3.4).
         Method::POST | Method::PATCH => {
             if let Some(version) = version {
                 insert(response.headers_mut(), ETAG, &format!("\"{version}\""));
             }
-            Ok(response)
+            response
         }
-        _ => Ok(response),
+        _ => response,
     }
 }
 

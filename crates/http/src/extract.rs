@@ -104,7 +104,8 @@ pub(crate) fn app_of(request: &HttpRequest) -> Result<&Data<App>> {
 async fn identify(request: &HttpRequest) -> Result<Option<Actor>> {
     let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
     let app = app_of(request)?;
-    let (scheme, token) = header.to_str().ok().and_then(|text| text.trim().split_once(' ')).ok_or(BAD_TOKEN)?;
+    let header = str::from_utf8(header.as_bytes()).ok();
+    let (scheme, token) = header.and_then(|text| text.trim().split_once(' ')).ok_or(BAD_TOKEN)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(BAD_TOKEN);
     }

@@ -1,10 +1,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest};
 use jobportal_application::{Actor, Allowance, Error, RateDecision, RatePolicy};
 use jobportal_domain::{EmailAddress, PhoneNumber};
@@ -116,18 +114,14 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 /// Writes the policies that counted a request, and the one that refused it, into the headers of its answer, in the form of
 /// draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "write";q=300;w=60` and `RateLimit: "write";r=299;t=42`.
-pub(crate) async fn headers(
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let mut response = next.call(request).await?;
+pub(crate) fn told(mut response: ServiceResponse) -> ServiceResponse {
     let mut told = response.request().extensions_mut().remove::<Told>().unwrap_or_default().0;
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
     if let Some(ApiError::UseCase(Error::LimitReached { policy, retry_after, .. })) = error {
         told.push(Allowance { policy: *policy, remaining: 0, reset_after: *retry_after });
     }
     if told.is_empty() {
-        return Ok(response);
+        return response;
     }
     let policies = list(&told, |Allowance { policy, .. }| {
         format!("\"{}\";q={};w={}", policy.name, policy.quota, policy.window.as_secs())
@@ -141,7 +135,7 @@ pub(crate) async fn headers(
             response.headers_mut().insert(name, value);
         }
     }
-    Ok(response)
+    response
 }
 
 fn list(told: &[Allowance], item: impl Fn(&Allowance) -> String) -> String {
@@ -151,7 +145,6 @@ fn list(told: &[Allowance], item: impl Fn(&Allowance) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use actix_web::http::StatusCode;
-    use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::{App, HttpResponse, web};
 
@@ -175,9 +168,9 @@ mod tests {
                 None => Ok(HttpResponse::Ok().finish()),
             })
         };
-        let resource = web::resource("/").route(web::get().to(handler)).wrap(from_fn(headers));
+        let resource = web::resource("/").route(web::get().to(handler));
         let app = init_service(App::new().service(resource)).await;
-        let response = call_service(&app, TestRequest::default().to_request()).await;
+        let response = super::told(call_service(&app, TestRequest::default().to_request()).await);
         let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         (response.status(), header(RATE_LIMIT_POLICY), header(RATE_LIMIT))
     }

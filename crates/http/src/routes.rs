@@ -1,7 +1,11 @@
+use std::collections::BTreeMap;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, guard};
+use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, Scope, guard};
 
 use crate::conditional::conditional;
 use crate::error::ApiError;
@@ -22,11 +26,27 @@ const DELETE: Method = Method::DELETE;
 pub fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config.app_data(app);
+        // Patterns are tried one after the other: of those below a name, only those of that name.
+        let mut parts: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
         for entry in table() {
-            config.service(entry.resource().wrap(from_fn(conditional)).wrap(from_fn(limits::headers)));
+            parts.entry(entry.split().0).or_default().push(entry);
+        }
+        for (name, entries) in parts {
+            let resources = entries.into_iter().map(|entry| entry.resource().wrap(from_fn(finish)));
+            if name.is_empty() {
+                resources.for_each(|resource| _ = config.service(resource));
+            } else {
+                config.service(resources.fold(web::scope(name), Scope::service));
+            }
         }
         config.default_service(web::to(no_route));
     }
+}
+
+/// What every answer gets at the end.
+async fn finish(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, actix_web::Error> {
+    let response = next.call(request).await?;
+    Ok(limits::told(conditional(response)))
 }
 
 /// Every path with its methods, each with its handler and its description. Where two patterns fit a path the first one counts, so
@@ -175,14 +195,21 @@ pub(crate) struct Verb {
 }
 
 impl Entry {
-    /// Serves the path with and without its trailing slash; other methods than these are told which ones there are.
+    /// The first name of the path, with its slash, and what follows.
+    fn split(&self) -> (&'static str, &'static str) {
+        let path = self.path.trim_end_matches('/');
+        let end = path.match_indices('/').nth(1).map_or(path.len(), |(second, _)| second);
+        path.split_at(end)
+    }
+
+    /// Serves what follows the first name, with and without its trailing slash; other methods than these are told which ones there are.
     fn resource(self) -> Resource {
         let mut methods: Vec<&str> = self.verbs.iter().map(|verb| verb.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
         let allow = methods.join(", ");
-        let path = self.path.trim_end_matches('/');
+        let (_, path) = self.split();
         let mut resource = web::resource([path.to_owned(), format!("{path}/")]);
         for verb in self.verbs {
             resource = resource.route(verb.route);

@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use diesel::{delete, insert_into, sql_query, update};
 use jobportal_application::{
     DeliveryStatus, FailedDelivery, NewNotification, OutboxEntry, OutboxRepository, Page, PageRequest,
@@ -198,7 +199,9 @@ impl OutboxRepository for Session<'_> {
     }
 
     fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError> {
-        let past = outbox::table.filter(outbox::created_at.lt(At(before))).filter(outbox::status.ne(PENDING));
+        // As a parameter, SQLite would not see that it is the condition of the index.
+        let is_settled = sql::<Bool>("outbox.status <> 'pending'");
+        let past = outbox::table.filter(outbox::created_at.lt(At(before))).filter(is_settled);
         both!(self, |c| delete(past).execute(c)).map(|count| count as u64)
     }
 }
