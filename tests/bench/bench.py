@@ -91,9 +91,8 @@ def run_database(engine, size, folder, results):
         cached = Portal(database, folder, {})
         plain = Portal(database, folder, {"JOBPORTAL_CACHE__RESPONSES": "false"})
         tracer = Tracer(database, folder, {"JOBPORTAL_CACHE__RESPONSES": "false"})
-        is_first_of_several = size == min(SIZES) and len(SIZES) > 1
         for row in Rows(database, plain, size, ROUNDS, CONNECTIONS).all():
-            if ONLY not in row.name or (is_first_of_several and not getattr(row, "compared", False)):
+            if ONLY not in row.name or (size < max(SIZES) and not row.compared):
                 continue
             place = {"engine": engine, "size": size, "row": row.name}
             if isinstance(row, Skipped):

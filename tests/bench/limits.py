@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from statistics import mean
 
 import statements
 from portal import TARGET, start, stop
@@ -66,7 +67,7 @@ class Sql:
         traced = [self._traced(tracer, row, sample) for sample in (samples[:CLIENTS] if self.writes else samples)]
         self.count = len(traced[0])
         if row.limit == "page":
-            traced = [[[s for s in transaction if s.is_select()][-1]] for transaction in traced]
+            traced = [[s for s in transaction if s.is_select()] for transaction in traced]
         if row.varied:
             value, variable = row.varied
             traced = [[s.replaced(value, variable) for s in transaction] for transaction in traced]
@@ -79,7 +80,7 @@ class Sql:
         else:
             self.name = "the same statements by SQLite alone"
         if row.limit == "page":
-            self.name = self.name.replace("statements", "page statement")
+            self.name = self.name.replace("statements", "statements of the page")
 
     def _traced(self, tracer, row, sample):
         if row.chain:
@@ -128,7 +129,7 @@ class Sql:
             mode = "once" if self.row.once else "cycle"
             # Its writers take turns, and the fewer wait the quicker they are.
             return program(["sqlite", self.database.path, file, 1 if self.writes else CLIENTS, self.seconds, mode])
-        command = ["pgbench", "-M", "prepared", "-n", "-c", CLIENTS, "-j", 1, "-T", self.seconds]
+        command = ["pgbench", "-M", "prepared", "-n", "-c", CLIENTS, "-j", 1, "-T", 1 + self.seconds, "-P", 1]
         if self.writes and self._variable():
             command += ["-D", f"id={self._first(round)}"]
         for script in self.scripts:
@@ -136,7 +137,8 @@ class Sql:
         done = subprocess.run([*map(str, command), self.database.url], capture_output=True, text=True)
         if done.returncode or "ERROR" in done.stderr:
             raise SystemExit(f"pgbench failed for the row `{self.row.name}`:\n{done.stderr[-2000:]}")
-        return float(re.search(r"tps = ([\d.]+)", done.stdout)[1])
+        # In the first second each client prepares its statements, as the portal has done long ago.
+        return mean(float(rate) for rate in re.findall(r"progress: [\d.]+ s, ([\d.]+) tps", done.stderr)[1:])
 
     def _lines(self, round):
         variable = self._variable()

@@ -5,6 +5,7 @@
 use chrono::TimeDelta;
 use criterion::{Criterion, criterion_group, criterion_main};
 use jobportal_application::{AccessClaims, AccessTokens, JobDetails, Position, samples};
+use jobportal_domain::{Pay, SearchText};
 use jobportal_http::benchmarks::{entity_tag, json_of_jobs, through_a_cursor};
 use jobportal_security::JwtTokens;
 
@@ -35,6 +36,8 @@ fn paths(criterion: &mut Criterion) {
     path("check an access token", &mut || _ = tokens.verify(&token, samples::now()));
     path("JSON of 10 jobs", &mut || _ = json_of_jobs(jobs.clone(), samples::now()));
     path("entity tag of 10 jobs", &mut || _ = entity_tag(&body));
+    path("read a search text", &mut || _ = SearchText::parse(r#"rust, go remote "site reliability" -junior engin*"#));
+    path("read pay", &mut || _ = Pay::in_text("70,000 - 90,000 USD"));
     path("write and read a cursor", &mut || _ = through_a_cursor(position));
 }
 

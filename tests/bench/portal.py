@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -75,6 +76,18 @@ class Database:
         with sqlite3.connect(self.path, timeout=30) as connection:
             return [[str(value) for value in row] for row in connection.execute(sql)]
 
+    @contextmanager
+    def without_text_indexes(self):
+        """Leaves the indexes of PostgreSQL that are slow to fill away, and makes them afterwards, all at once."""
+        slow = []
+        if self.engine == "PostgreSQL":
+            slow = self.rows("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'jobs' AND indexdef LIKE '%USING gin%'")
+        for name, _ in slow:
+            self.rows(f"DROP INDEX {name}")
+        yield
+        for _, definition in slow:
+            self.rows(definition)
+
     def settle(self):
         """What a database in use has had done by its own housekeeping: statistics, and a map of what all may see."""
         if self.engine == "PostgreSQL":
@@ -105,10 +118,14 @@ def environment(database, folder, settings):
 
 
 def seed(database, folder, *arguments):
-    subprocess.run(
-        [TARGET / "jobportal", "seed", *map(str, arguments)],
-        env=environment(database, folder, {}), check=True, stdout=subprocess.DEVNULL,
-    )
+    """Fills a database with made-up data."""
+    def run(*command):
+        subprocess.run([TARGET / "jobportal", *map(str, command)], env=environment(database, folder, {}), check=True,
+                       stdout=subprocess.DEVNULL)
+
+    run("migrate", "up")
+    with database.without_text_indexes():
+        run("seed", *arguments)
 
 
 class Portal:

@@ -142,7 +142,7 @@ Everything runs on the same cores: the load, the portal, and the database. So a 
 is measured in turns with it, round by round, and *ratio* is the rate divided by the limit, the median of the rounds. A limit is one of
 
 - *the same statements*, those that the portal sends to its database for these requests, in their transactions: by `pgbench -M prepared -n`, 8
-  clients, or by a bare loop on 8 connections to the SQLite file. For the broad title search it is the statement alone that reads the page;
+  clients, or by a bare loop on 8 connections to the SQLite file. For the broad title search it is what reads the page alone, without transaction and count;
 - *the same bytes* and headers from a bare actix-web handler, under the same load, on as many workers;
 - *passwords verified* on all cores, for signing in, which does little else.
 

@@ -20,8 +20,8 @@ class Row:
     name: str
     # Method, path, token and body.
     requests: list
-    # "sql": the same statements; "page": the last of them, which reads the page; "bare": the same bytes from a bare
-    # handler; "hash": passwords verified on all cores; None: nothing.
+    # "sql": the same statements; "page": those of them that read the page; "bare": the same bytes from a bare handler;
+    # "hash": passwords verified on all cores; None: nothing.
     limit: str = "sql"
     # Whether the portal may answer from its response cache.
     cached: bool = False
@@ -34,7 +34,7 @@ class Row:
     # Of which requests the statements are taken, if not of the first; and a value that is another one each time.
     samples: list | None = None
     varied: tuple | None = None
-    # Whether it is measured at every size, and not at the larger ones alone.
+    # Whether it is measured at every size, and not at the largest alone.
     compared: bool = False
     # What to know about it.
     about: str = ""
@@ -44,6 +44,7 @@ class Row:
 class Skipped:
     name: str
     why: str
+    compared: bool = True
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Rows:
         search = self.paths["/job/search"]["get"].get("parameters", [])
         self.parameters = {parameter["name"] for parameter in search}
         self.live = [int(id) for (id,) in self.database.rows(
-            f"SELECT id FROM jobs WHERE deleted_at IS NULL AND deadline > '{self._tomorrow()}' AND id <= {self.jobs} ORDER BY id")]
+            f"SELECT id FROM jobs WHERE status = 'published' AND deleted_at IS NULL AND deadline > '{self._tomorrow()}' AND id <= {self.jobs} ORDER BY id")]
         step = max(1, self.jobs // 20_000)
         self.titles = [title for (title,) in self.database.rows(
             f"SELECT title FROM jobs WHERE id % {step} = 0 ORDER BY id")]
@@ -117,7 +118,7 @@ class Rows:
         broad = [term for term in self._terms(self.jobs / 7)[:60] if " " not in term]
         terms = ["engineer"] + [term for term in broad if term != "engineer"][:DIFFERENT - 1]
         yield Row("title search, broad", [self._search(title=term)[0] for term in terms], "page", compared=True,
-                  about="of words that are in about 1 title of 7; the limit is the statement that reads the page")
+                  about="words that are in about 1 title of 7")
         yield Row("title search, a page that many ask for", self._search(title="engineer"), "bare", cached=True)
         found = self._with_hits("title", 350, 500, 700)
         if found:
@@ -151,7 +152,7 @@ class Rows:
         if "cursor" not in self.parameters:
             yield Skipped("page 5,000 by cursor", "the portal has no parameter `cursor`")
             return
-        yield Row("page 1 of all, newest first", self._search(sort="newest"))
+        yield Row("page 1 of all, newest first", self._search(sort="newest"), compared=True)
         if len(self.live) < 60_000:
             yield Skipped("page 5,000 by cursor", "there is no such page")
             return
@@ -162,7 +163,8 @@ class Rows:
                 path = query("/job/search/", page_size=size, sort="newest", cursor=cursor)
                 cursor = self.portal.json("GET", path, self.token)["next_cursor"]
                 cursors.append(cursor)
-        yield Row("page 5,000 by cursor", [self._search(sort="newest", cursor=cursor)[0] for cursor in cursors])
+        yield Row("page 5,000 by cursor", [self._search(sort="newest", cursor=cursor)[0] for cursor in cursors],
+                  compared=True)
 
     def suggestions(self):
         if "/job/suggest" not in self.paths:
