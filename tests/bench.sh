@@ -22,8 +22,10 @@ fi
 
 export SIZES=${SIZES:-10000 100000 1000000} ENGINES=${ENGINES:-PostgreSQL SQLite} ROWS=${ROWS:-}
 export ROUNDS=${ROUNDS:-3} SECONDS_A_ROUND=${SECONDS_A_ROUND:-2} CONNECTIONS=${CONNECTIONS:-64}
-export POSTGRES_OPTIONS="-c fsync=on -c synchronous_commit=on -c full_page_writes=on -c shared_buffers=1GB"
-POSTGRES_OPTIONS="$POSTGRES_OPTIONS -c max_wal_size=4GB -c maintenance_work_mem=512MB"
+POSTGRES_OPTIONS="-c fsync=on -c synchronous_commit=on -c full_page_writes=on -c shared_buffers=1GB -c max_wal_size=4GB"
+# What the portal sets on its connections, so that the limits have it too.
+POSTGRES_OPTIONS+=" -c work_mem=32MB -c jit=off"
+export POSTGRES_OPTIONS+=" -c maintenance_work_mem=512MB"
 libpq=bundled
 ! pkg-config --exists libpq 2>/dev/null || libpq=system-libpq
 # shellcheck disable=SC2086

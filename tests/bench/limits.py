@@ -146,7 +146,7 @@ class Sql:
             return [statements.sqlite(transaction) for transaction in self.traced]
         if self.row.once:
             first = self._first(round)
-            numbers = range(first, self._first(round + 1))[:2_000]
+            numbers = range(first, self._first(round + 1))[:4_000]
             return [statements.sqlite(transaction, number) for number in numbers for transaction in self.traced]
         step = max(1, (variable.high - variable.low) // 4_000)
         numbers = list(range(variable.low, variable.high + 1, step))

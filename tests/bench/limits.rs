@@ -11,7 +11,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -181,43 +181,58 @@ impl QueryableByName<Sqlite> for Row {
     }
 }
 
-/// Runs the transactions of a thread's share until it is told to stop; says how many.
-fn run_all<'a>(
-    database: &str,
-    transactions: impl Iterator<Item = &'a Vec<Statement>>,
-    is_over: &AtomicBool,
-) -> Outcome<u64> {
+/// How long a limit is reached for before it counts: statements are prepared and pages read, as the portal has done long ago.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// What several threads have done, and whether they are to stop.
+#[derive(Default)]
+struct Progress {
+    done: AtomicU64,
+    is_over: AtomicBool,
+}
+
+impl Progress {
+    /// Counts one more; `false` when it is time to stop.
+    fn goes_on(&self) -> bool {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        !self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs transactions until it is told to stop, or there are no more.
+fn run_all<'a>(database: &str, transactions: impl Iterator<Item = &'a Vec<Statement>>, progress: &Progress) -> Outcome {
     let mut connection = SqliteConnection::establish(database)?;
     connection.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")?;
-    let mut done = 0;
     for transaction in transactions {
-        if is_over.load(Ordering::Relaxed) {
-            break;
-        }
         for statement in transaction {
             statement.run(&mut connection)?;
         }
-        done += 1;
+        if !progress.goes_on() {
+            break;
+        }
     }
-    Ok(done)
+    Ok(())
 }
 
 /// Lets so many threads work for so long; prints how often they did it in a second.
-fn measure(threads: usize, seconds: f64, work: impl Fn(usize, &AtomicBool) -> Outcome<u64> + Sync) -> Outcome {
-    let is_over = AtomicBool::new(false);
-    let start = Instant::now();
-    let done = thread::scope(|scope| {
-        let (work, is_over) = (&work, &is_over);
-        let workers: Vec<_> = (0..threads).map(|number| scope.spawn(move || work(number, is_over))).collect();
+fn measure(threads: usize, seconds: f64, work: impl Fn(usize, &Progress) -> Outcome + Sync) -> Outcome {
+    let progress = Progress::default();
+    let (done, time) = thread::scope(|scope| {
+        let (work, progress) = (&work, &progress);
+        let workers: Vec<_> = (0..threads).map(|number| scope.spawn(move || work(number, progress))).collect();
+        thread::sleep(WARM_UP);
+        let (before, start) = (progress.done.load(Ordering::Relaxed), Instant::now());
         while start.elapsed().as_secs_f64() < seconds && !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
             thread::sleep(Duration::from_millis(5));
         }
-        is_over.store(true, Ordering::Relaxed);
-        let ended = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err("it panicked".into())));
-        ended.sum::<Outcome<u64>>()
+        let (after, time) = (progress.done.load(Ordering::Relaxed), start.elapsed());
+        progress.is_over.store(true, Ordering::Relaxed);
+        for worker in workers {
+            worker.join().unwrap_or_else(|_| Err("it panicked".into()))?;
+        }
+        Outcome::Ok((after - before, time))
     })?;
-    let rate = Duration::from_secs(done).as_secs_f64() / start.elapsed().as_secs_f64();
-    println!("{}", json!({ "rate": rate, "done": done }));
+    println!("{}", json!({ "rate": Duration::from_secs(done).as_secs_f64() / time.as_secs_f64() }));
     Ok(())
 }
 
@@ -229,9 +244,9 @@ fn sqlite(database: &str, file: &str, threads: usize, seconds: f64, once: bool) 
         shares.get_mut(number % threads).ok_or("no thread")?.push(statements);
     }
     shares.retain(|share| !share.is_empty());
-    measure(shares.len(), seconds, |number, is_over| {
-        let share = shares.get(number).map(Vec::as_slice).unwrap_or_default();
-        if once { run_all(database, share.iter(), is_over) } else { run_all(database, share.iter().cycle(), is_over) }
+    measure(shares.len(), seconds, |number, progress| {
+        let share = shares.get(number).map(Vec::as_slice).unwrap_or_default().iter();
+        if once { run_all(database, share, progress) } else { run_all(database, share.cycle(), progress) }
     })
 }
 
@@ -245,12 +260,12 @@ fn hash(cost: u32, threads: usize, seconds: f64) -> Outcome {
     let hasher = BcryptHasher::new(cost)?;
     let password = Password::choose("portal-demo-2026", None, None).map_err(|_| "a weak password")?;
     let hash = hasher.hash(&password)?;
-    measure(threads, seconds, |_, is_over| {
-        let mut done = 0;
-        while !is_over.load(Ordering::Relaxed) {
+    measure(threads, seconds, |_, progress| {
+        loop {
             hasher.verify("portal-demo-2026", &hash);
-            done += 1;
+            if !progress.goes_on() {
+                return Ok(());
+            }
         }
-        Ok(done)
     })
 }
