@@ -30,6 +30,7 @@ mod highlight;
 mod similar;
 mod statement;
 pub(crate) mod terms;
+mod words;
 
 /// One more than are counted tells that there are more.
 const MAX_HITS: u64 = FoundJobs::MAX_COUNT + 1;
