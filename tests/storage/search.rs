@@ -202,7 +202,9 @@ fn every_condition_narrows_as_it_says(db: &TestDatabase) {
         assert_eq!(set(&*store, &filter), expected, "{filter:?}");
         for id in [jobs[0].0, jobs[1].0] {
             let one = JobFilter { id: Some(id), ..filter.clone() };
-            assert_eq!(set(&*store, &one), expected.iter().copied().filter(|found| *found == id).collect());
+            let fitting: BTreeSet<_> = expected.iter().copied().filter(|found| *found == id).collect();
+            assert_eq!(set(&*store, &one), fitting);
+            assert_eq!(first(&*store, &one, JobOrder::Relevance).total, fitting.len() as u64);
         }
     }
     let (user, candidate) = candidate(&*store, 3);

@@ -405,7 +405,7 @@ pub(crate) fn own_doc() -> Operation {
 /// Reads `state`.
 fn states(query: &Query) -> Result<Vec<JobState>, Violations> {
     let mut violations = Violations::default();
-    let states = query.choices("state", JobState::ALL.len(), &mut violations, JobState::parse);
+    let states = query.choices("state", Query::MAX_VALUES, &mut violations, JobState::parse);
     violations.into_result().map(|()| states)
 }
 

@@ -46,6 +46,9 @@ impl Query {
         texts.flat_map(|text| text.split(',')).map(str::trim).filter(|value| !value.is_empty())
     }
 
+    /// How many values of one parameter are read: more than any closed set has.
+    pub(crate) const MAX_VALUES: usize = 250;
+
     /// Values of a set, each once and in its order. Of more than `max` no more are looked at, and that is recorded.
     pub(crate) fn choices<T: Ord, E: std::fmt::Display>(
         &self,

@@ -208,7 +208,8 @@ impl JobSearch for Session<'_> {
     fn find(&mut self, request: &SearchRequest, now: DateTime<Utc>) -> Result<FoundJobs, RepositoryError> {
         let filter = &request.filter;
         let order = match request.order {
-            JobOrder::Relevance if filter.text.groups().is_empty() => JobOrder::Newest,
+            // Without words, and of one job, nothing is more relevant.
+            JobOrder::Relevance if filter.text.groups().is_empty() || filter.id.is_some() => JobOrder::Newest,
             order => order,
         };
         let part = Part { conditions: self.conditions(filter, &[], now), order, start: request.start };

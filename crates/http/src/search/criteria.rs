@@ -5,7 +5,7 @@ use jobportal_application::{
 };
 use jobportal_domain::{
     Country, Currency, EmployerId, ExperienceLevel, JobId, JobSubtype, JobType, MAX_SKILLS, NotAChoice, Pay, PayPeriod,
-    SearchText, Text, UserType, Violations, Workplace,
+    SearchText, Text, TextError, UserType, Violations, Workplace,
 };
 
 use crate::cursor;
@@ -40,9 +40,6 @@ const PARAMETERS: &[&str] = &[
     "page",
     "page_size",
 ];
-
-/// How many values of one parameter are read: more than any closed set has.
-const MAX_VALUES: usize = 250;
 
 /// How far back one may look for new jobs, in days.
 pub(super) const MAX_DAYS: i64 = 3_650;
@@ -126,7 +123,10 @@ pub(super) fn search(query: &Query, actor: &Actor, vault: &dyn Vault) -> Result<
 pub(super) fn suggestions(query: &Query) -> Result<(String, Vec<SuggestionKind>), Violations> {
     let mut reader = Reader { query, violations: Violations::default() };
     query.check_names(&["q", "kind"], &mut reader.violations);
-    let prefix = reader.value("q", Text::<MAX_PREFIX_CHARS>::parse);
+    let prefix = reader.value("q", |raw| match raw.chars().nth(MAX_PREFIX_CHARS) {
+        Some(_) => Err(TextError::TooLong { max: MAX_PREFIX_CHARS }),
+        None => Text::<MAX_PREFIX_CHARS>::parse(raw),
+    });
     if query.get("q").is_none() {
         reader.violations.push("q", "This field is required.");
     }
@@ -184,7 +184,7 @@ impl Reader<'_> {
 
     /// Values of a set, in its order.
     fn choices<T: Ord, E: std::fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
-        self.query.choices(name, MAX_VALUES, &mut self.violations, parse)
+        self.query.choices(name, Query::MAX_VALUES, &mut self.violations, parse)
     }
 
     fn skills(&mut self, name: &str) -> Vec<String> {
@@ -350,8 +350,8 @@ mod tests {
         for name in ["skills", "skills_any"] {
             assert_eq!(wrong(&many(name))[0].1, ["Ensure this field has no more than 30 elements."]);
         }
-        assert_eq!(wrong(&many("country"))[0].1.len(), MAX_VALUES + 1);
-        assert_eq!(read(&format!("country={}", "DE,".repeat(MAX_VALUES))).filter.countries.len(), 1);
+        assert_eq!(wrong(&many("country"))[0].1.len(), Query::MAX_VALUES + 1);
+        assert_eq!(read(&format!("country={}", "DE,".repeat(Query::MAX_VALUES))).filter.countries.len(), 1);
     }
 
     #[test]
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(read("q=+Soft").unwrap(), ("Soft".to_owned(), SuggestionKind::ALL.to_vec()));
         let some = vec![SuggestionKind::Title, SuggestionKind::Place];
         assert_eq!(read("q=s&kind=place,title").unwrap().1, some);
-        for text in ["", "q=", "q=++", "q=%00", &format!("q={}", "x".repeat(101))] {
+        for text in ["", "q=", "q=++", "q=%00", &format!("q={}", "x".repeat(101)), &format!("q=+{}", "x".repeat(100))] {
             assert_eq!(read(text).unwrap_err().of("q").len(), 1, "{text}");
         }
         let violations = read("kinds=title&kind=banana").unwrap_err();
