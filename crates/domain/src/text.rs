@@ -40,7 +40,8 @@ impl<const MAX: usize> Text<MAX> {
         if text.is_empty() {
             return Err(TextError::Blank);
         }
-        if text.chars().nth(MAX).is_some() {
+        // No text has more characters than bytes.
+        if text.len() > MAX && text.chars().nth(MAX).is_some() {
             return Err(TextError::TooLong { max: MAX });
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
