@@ -96,30 +96,39 @@ class Rows:
         return json.loads(body)["total_jobs"] if status in (200, 404) else None
 
     def _terms(self, wanted):
-        """Words and phrases of titles, by how near the number of jobs that have them is to the wanted one."""
+        """Words and phrases of titles, with about how many jobs have them; those first that have about the wanted number."""
         counts = Counter()
         for title in self.titles:
             words = re.findall(r"[a-z]+", title.lower())
             phrases = {" ".join(words[at : at + n]) for n in (1, 2, 3, 4, 5) for at in range(len(words) - n + 1)}
             counts.update(phrase for phrase in phrases if len(phrase) > 3 and phrase in title.lower())
-        scale = self.jobs * 0.88 / len(self.titles)
-        return sorted(counts, key=lambda phrase: abs(counts[phrase] * scale - wanted))
+        scale = len(self.live) / len(self.titles)
+        found = {phrase: count * scale for phrase, count in counts.items()}
+        return {phrase: found[phrase] for phrase in sorted(found, key=lambda phrase: abs(found[phrase] - wanted))}
+
+    def _broad(self):
+        """Words that are in about one title of seven."""
+        share = len(self.live) / 7
+        found = [term for term, count in self._terms(share).items() if " " not in term and 0.8 < count / share < 1.5]
+        return ["engineer"] + [term for term in found if term != "engineer"][: DIFFERENT - 1]
 
     def _with_hits(self, parameter, least, wanted, most):
         """Values of a search parameter that find about so many jobs, and how many they find."""
         found = {}
-        for term in self._terms(wanted)[:40]:
+        for term in list(self._terms(wanted))[:40]:
             total = self._total(**{parameter: term})
             if total and least <= total <= most:
                 found[term] = total
         return dict(sorted(found.items(), key=lambda item: abs(item[1] - wanted))[:DIFFERENT])
 
     def title_search(self):
-        broad = [term for term in self._terms(self.jobs / 7)[:60] if " " not in term]
-        terms = ["engineer"] + [term for term in broad if term != "engineer"][:DIFFERENT - 1]
-        yield Row("title search, broad", [self._search(title=term)[0] for term in terms], "page", compared=True,
+        yield Row("title search, broad", [self._search(title=term)[0] for term in self._broad()], "page", compared=True,
                   about="words that are in about 1 title of 7")
         yield Row("title search, a page that many ask for", self._search(title="engineer"), "bare", cached=True)
+        found = self._with_hits("title", 5_000, 9_000, 9_999)
+        if found:
+            yield Row("title search, most hits that are counted", [self._search(title=term)[0] for term in found],
+                      about=f"{min(found.values())} to {max(found.values())} hits")
         found = self._with_hits("title", 350, 500, 700)
         if found:
             yield Row("title search, 500 hits", [self._search(title=term)[0] for term in found], compared=True,
@@ -141,10 +150,9 @@ class Rows:
             if "facets" in self.parameters:
                 yield Row("full text, selective, 3 facets", [self._search(q=term, facets=facets)[0] for term in found],
                           compared=True, about=hits)
-        broad = [term for term in self._terms(self.jobs / 7)[:60] if " " not in term][:DIFFERENT]
-        yield Row("full text, broad", [self._search(q=term)[0] for term in broad])
+        yield Row("full text, broad", [self._search(q=term)[0] for term in self._broad()])
         if "facets" in self.parameters:
-            yield Row("full text, broad, 3 facets", [self._search(q=term, facets=facets)[0] for term in broad])
+            yield Row("full text, broad, 3 facets", [self._search(q=term, facets=facets)[0] for term in self._broad()])
 
     def pages(self):
         yield Row("page 1 of a broad search", self._search(title="engineer", page=1))
