@@ -26,37 +26,43 @@ pub(crate) enum List {
 /// Writes a place in a list as a text that clients pass back. It is neither signed nor sealed: all it can name are places in a
 /// list that whoever has it may read anyway.
 pub(crate) fn write(list: List, position: Position) -> String {
-    let mut bytes = vec![FORM, list as u8];
-    bytes.extend(position.time.timestamp_micros().to_be_bytes());
-    bytes.extend(position.id.to_be_bytes());
-    URL_SAFE_NO_PAD.encode(bytes)
+    encode(list as u8, position.time.timestamp_micros(), position.id)
 }
 
 /// Reads what [`write`] wrote for the same list.
 pub(crate) fn read(list: List, text: &str) -> Result<Position, &'static str> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| INVALID)?;
-    let ([form, kind], rest) = bytes.split_first_chunk().ok_or(INVALID)?;
-    let (micros, id) = rest.split_first_chunk().ok_or(INVALID)?;
-    let id = i64::from_be_bytes(id.try_into().map_err(|_| INVALID)?);
+    let (micros, id) = decode(list as u8, text).filter(|(_, id)| *id >= 0).ok_or(INVALID)?;
     // Databases know no times too far off.
-    let time =
-        DateTime::from_timestamp_micros(i64::from_be_bytes(*micros)).filter(|t| (1970..=9999).contains(&t.year()));
-    match time {
-        Some(time) if *form == FORM && *kind == list as u8 && id >= 0 => Ok(Position { time, id }),
-        _ => Err(INVALID),
-    }
+    let time = DateTime::from_timestamp_micros(micros).filter(|time| (1970..=9999).contains(&time.year()));
+    time.map(|time| Position { time, id }).ok_or(INVALID)
+}
+
+/// Writes a place of some kind: what its list is ordered by, and an id.
+fn encode(kind: u8, key: i64, id: i64) -> String {
+    let mut bytes = vec![FORM, kind];
+    bytes.extend(key.to_be_bytes());
+    bytes.extend(id.to_be_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads what [`encode`] wrote for the same kind.
+fn decode(kind: u8, text: &str) -> Option<(i64, i64)> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (head, rest) = bytes.split_first_chunk::<2>()?;
+    let (key, id) = rest.split_first_chunk()?;
+    (*head == [FORM, kind]).then_some((i64::from_be_bytes(*key), i64::from_be_bytes(id.try_into().ok()?)))
 }
 
 /// What the keyed hash of a cursor of a search is made for.
 const SEARCH: &str = "search cursor";
 
+/// The kind of places among what a search finds; no [`List`] has it.
+const SEARCH_KIND: u8 = b's';
+
 /// Writes a place among what a search finds. It is signed together with `search`, which says what is looked for and in which order:
 /// a cursor is good for its own search alone, and no place that somebody made up gets into a query.
 pub(crate) fn write_signed(vault: &dyn Vault, search: &str, position: SearchPosition) -> String {
-    let mut bytes = vec![FORM, b's'];
-    bytes.extend(position.key.to_be_bytes());
-    bytes.extend(position.id.to_be_bytes());
-    let place = URL_SAFE_NO_PAD.encode(bytes);
+    let place = encode(SEARCH_KIND, position.key, position.id);
     let signature = vault.digest(SEARCH, &format!("{place} {search}"));
     format!("{place}.{signature}")
 }
@@ -67,13 +73,8 @@ pub(crate) fn read_signed(vault: &dyn Vault, search: &str, text: &str) -> Result
     if !vault.matches(SEARCH, &format!("{place} {search}"), signature) {
         return Err(INVALID_IN_SEARCH);
     }
-    let bytes = URL_SAFE_NO_PAD.decode(place).map_err(|_| INVALID_IN_SEARCH)?;
-    let ([FORM, b's'], rest) = bytes.split_first_chunk().ok_or(INVALID_IN_SEARCH)? else {
-        return Err(INVALID_IN_SEARCH);
-    };
-    let (key, id) = rest.split_first_chunk().ok_or(INVALID_IN_SEARCH)?;
-    let id = i64::from_be_bytes(id.try_into().map_err(|_| INVALID_IN_SEARCH)?);
-    Ok(SearchPosition { key: i64::from_be_bytes(*key), id })
+    let (key, id) = decode(SEARCH_KIND, place).ok_or(INVALID_IN_SEARCH)?;
+    Ok(SearchPosition { key, id })
 }
 
 #[cfg(test)]

@@ -302,9 +302,7 @@ impl Session<'_> {
         }
         Ok(())
     }
-}
 
-impl Session<'_> {
     /// Counts what a job says that it did not say before, or not in public, and the other way round.
     fn recount_terms(&mut self, before: Option<&Job>, job: &Job) -> Result<(), RepositoryError> {
         let mut terms = Terms::default();
@@ -373,8 +371,10 @@ impl JobRepository for Session<'_> {
             jobs::changed_at.eq(At(self.stamp(Feed::Jobs, job.updated_at)?)),
         );
         both!(self, |c| update(jobs::table.find(job.id.0)).set(changes).execute(c))?;
-        both!(self, |c| delete(job_skills::table.filter(job_skills::job_id.eq(job.id.0))).execute(c))?;
-        self.insert_skills(&skill_rows(job.id, &job.posting.skills))?;
+        if before.as_ref().is_none_or(|before| before.posting.skills != job.posting.skills) {
+            both!(self, |c| delete(job_skills::table.filter(job_skills::job_id.eq(job.id.0))).execute(c))?;
+            self.insert_skills(&skill_rows(job.id, &job.posting.skills))?;
+        }
         self.recount_terms(before.as_ref(), job)
     }
 

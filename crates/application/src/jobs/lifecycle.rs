@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use jobportal_domain::{CloseReason, Job, JobError, JobId, JobPosting, JobStatus, UserType};
 
-use super::{Jobs, NO_JOB, lock_own};
+use super::{Jobs, NO_JOB, lock_own, require_owner};
 use crate::{Actor, Once, Precondition, Result};
 
 /// The life of a job, led by its employer. [`Error::NotAllowed`](crate::Error::NotAllowed) where its present state does not allow
@@ -45,11 +45,7 @@ impl Jobs {
 
     /// One of the caller's jobs that is not deleted, for [`Job::allowed_actions`].
     pub fn find_own(&self, actor: &Actor, id: JobId) -> Result<Job> {
-        actor.require(UserType::Employer)?;
-        self.store.read_one(|uow| {
-            let found = uow.jobs().find(id)?.filter(|found| found.owner == actor.user_id).map(|found| found.job);
-            found.filter(|job| !job.is_deleted()).ok_or(NO_JOB)
-        })
+        self.store.read_one(|uow| Some(require_owner(uow, actor, id)?).filter(|job| !job.is_deleted()).ok_or(NO_JOB))
     }
 
     fn step(

@@ -264,10 +264,10 @@ impl Conditions<'_> {
         }
     }
 
-    /// The condition on a closed set, if there is one.
-    fn set<C>(&self, to: &mut Statement<C>, facet: Facet, before: &str) {
+    /// The values of a closed set that the filter names.
+    fn chosen(&self, facet: Facet) -> Vec<&'static str> {
         let filter = self.filter;
-        let values: Vec<&str> = match facet {
+        match facet {
             Facet::JobType => filter.job_types.iter().map(|value| JobType::as_str(*value)).collect(),
             Facet::JobSubtype => filter.job_subtypes.iter().map(|value| JobSubtype::as_str(*value)).collect(),
             Facet::ExperienceLevel => {
@@ -276,7 +276,12 @@ impl Conditions<'_> {
             Facet::Workplace => filter.workplaces.iter().map(|value| Workplace::as_str(*value)).collect(),
             Facet::Country => filter.countries.iter().map(|value| Country::as_str(*value)).collect(),
             Facet::Skill | Facet::Company => Vec::new(),
-        };
+        }
+    }
+
+    /// The condition on a closed set, if there is one.
+    fn set<C>(&self, to: &mut Statement<C>, facet: Facet, before: &str) {
+        let values = self.chosen(facet);
         if !values.is_empty() {
             to.sql(before).sql("j.").sql(column(facet));
             self.one_of(to, &values);
@@ -342,15 +347,7 @@ impl Conditions<'_> {
     }
 
     fn has_set(&self, facet: Facet) -> bool {
-        let filter = self.filter;
-        match facet {
-            Facet::JobType => !filter.job_types.is_empty(),
-            Facet::JobSubtype => !filter.job_subtypes.is_empty(),
-            Facet::ExperienceLevel => !filter.experience_levels.is_empty(),
-            Facet::Workplace => !filter.workplaces.is_empty(),
-            Facet::Country => !filter.countries.is_empty(),
-            Facet::Skill | Facet::Company => false,
-        }
+        !self.chosen(facet).is_empty()
     }
 
     /// How many conditions there are: the more, the rarer is the statement.

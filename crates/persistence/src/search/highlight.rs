@@ -15,12 +15,7 @@ const ENDINGS: [&str; 22] = [
 /// The stem of a word is known to the index alone, and two engines tell it in two ways, or not at all. So here a word is marked
 /// that differs from what was looked for in its ending.
 pub(super) fn highlight(posting: &JobPosting, text: &SearchText) -> Option<String> {
-    let terms: Vec<(&str, bool)> = text
-        .groups()
-        .iter()
-        .flatten()
-        .flat_map(|term| term.words().iter().map(move |word| (word.as_str(), matches!(term, Term::Prefix(_)))))
-        .collect();
+    let terms = terms(text);
     let skills = posting.skills.iter().map(Text::as_str).collect::<Vec<_>>().join(", ");
     let texts = [
         posting.description.as_str(),
@@ -30,6 +25,15 @@ pub(super) fn highlight(posting: &JobPosting, text: &SearchText) -> Option<Strin
         posting.location.as_str(),
     ];
     texts.into_iter().find_map(|text| piece(text, &terms))
+}
+
+/// The words that are looked for, and whether each is only a beginning.
+fn terms(text: &SearchText) -> Vec<(&str, bool)> {
+    text.groups()
+        .iter()
+        .flatten()
+        .flat_map(|term| term.words().iter().map(move |word| (word.as_str(), matches!(term, Term::Prefix(_)))))
+        .collect()
 }
 
 fn piece(text: &str, terms: &[(&str, bool)]) -> Option<String> {
@@ -75,13 +79,7 @@ mod tests {
 
     fn marked(text: &str, query: &str) -> Option<String> {
         let query = SearchText::parse(query);
-        let terms: Vec<_> = query
-            .groups()
-            .iter()
-            .flatten()
-            .flat_map(|term| term.words().iter().map(move |word| (word.as_str(), matches!(term, Term::Prefix(_)))))
-            .collect();
-        piece(text, &terms).map(|piece| piece.replace('\u{2}', "<").replace('\u{3}', ">"))
+        piece(text, &terms(&query)).map(|piece| piece.replace('\u{2}', "<").replace('\u{3}', ">"))
     }
 
     #[test]
