@@ -41,3 +41,4 @@ mod seeding;
 mod statements;
 mod store;
 mod subscriptions;
+mod suggestions;

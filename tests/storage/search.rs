@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use jobportal_application::{
     Facet, FoundJob, FoundJobs, JobFilter, JobOrder, PayFilter, Search, SearchPosition, SearchRequest, SearchStart,
-    SeedJob, Store, Suggestion, SuggestionKind, samples::clock,
+    SeedJob, Store, SuggestionKind, samples::clock,
 };
 use jobportal_domain::{
     Country, Currency, EmployerId, ExperienceLevel, JobId, JobPosting, JobStatus, JobSubtype, JobType, Pay, PayPeriod,
@@ -26,12 +26,8 @@ on_both![
     values_are_counted_without_their_own_filter,
     an_employer_does_not_fill_a_page,
     what_is_not_live_is_not_found,
-    what_is_misspelt_is_corrected,
-    what_is_typed_is_completed,
-    what_jobs_say_is_counted_as_long_as_they_are_published,
     jobs_that_were_there_before_are_found_too,
     found_words_are_marked,
-    similar_jobs_share_the_title_and_more,
 ];
 
 const TITLES: [&str; 7] = [
@@ -101,14 +97,14 @@ fn ids(found: &[FoundJob]) -> Vec<JobId> {
 }
 
 /// The ids of what is found, which is less than a page.
-fn set(store: &dyn Store, filter: &JobFilter) -> BTreeSet<JobId> {
+pub(crate) fn set(store: &dyn Store, filter: &JobFilter) -> BTreeSet<JobId> {
     let found = first(store, filter, JobOrder::Newest);
     assert!(found.total_is_exact && !found.has_more);
     assert_eq!(found.total, found.jobs.len() as u64);
     ids(&found.jobs).into_iter().collect()
 }
 
-fn words(text: &str) -> JobFilter {
+pub(crate) fn words(text: &str) -> JobFilter {
     JobFilter { text: SearchText::parse(text), ..JobFilter::default() }
 }
 
@@ -217,7 +213,7 @@ fn every_condition_narrows_as_it_says(db: &TestDatabase) {
 }
 
 /// Posts these titles with these descriptions, each a second before the one before it.
-fn post(store: &dyn Store, jobs: &[(&str, &str)]) -> Vec<JobId> {
+pub(crate) fn post(store: &dyn Store, jobs: &[(&str, &str)]) -> Vec<JobId> {
     let employer_id = employer(store, 1).1;
     let seeds: Vec<_> = (0..)
         .zip(jobs)
@@ -679,86 +675,6 @@ fn what_is_not_live_is_not_found(db: &TestDatabase) {
     check(&[]);
 }
 
-fn what_is_misspelt_is_corrected(db: &TestDatabase) {
-    let store = db.store();
-    post(&*store, &[("Software Engineer", "Zookeeper"), ("Nurse", "x"), ("Nursery help", "x"), ("Bus driver", "x")]);
-    for (query, expected) in [
-        ("enginer", Some("engineer")),
-        ("sofwtare enginer", Some("software engineer")),
-        ("softwear", Some("software")),
-        ("nurze", Some("nurse")),
-        ("\"sofware enginer\"", Some("\"software engineer\"")),
-        ("sofware, nurse -enginer driv*", Some("software, nurse driv* -enginer")),
-        ("acmee", Some("acme")),
-        ("software", None),
-        ("zookeeper", None),
-        ("nur", None),
-        ("xyzzyxyzzy", None),
-        ("enginer*", None),
-        ("-enginer", None),
-        ("aaaa bbbb cccc dddd", None),
-        ("", None),
-    ] {
-        let corrected = store.read(|uow| Ok(uow.search().correct(&SearchText::parse(query))?)).unwrap();
-        assert_eq!(corrected, expected.map(SearchText::parse), "{query}");
-    }
-}
-
-fn suggest(store: &dyn Store, prefix: &str, limit: u32) -> Vec<(SuggestionKind, String, u64)> {
-    let suggestions = store.read(|uow| Ok(uow.search().suggest(prefix, &SuggestionKind::ALL, limit)?)).unwrap();
-    suggestions.into_iter().map(|Suggestion { kind, text, count }| (kind, text, count)).collect()
-}
-
-fn what_is_typed_is_completed(db: &TestDatabase) {
-    let store = db.store();
-    let jobs = [("Software Engineer", "x"), ("software engineer", "x"), ("Engineer of Engines", "x"), ("Nurse", "x")];
-    post(&*store, &jobs);
-    let title = |text: &str, count| (SuggestionKind::Title, text.to_owned(), count);
-    assert_eq!(suggest(&*store, "engin", 10), [title("Software Engineer", 2), title("Engineer of Engines", 1)]);
-    assert_eq!(suggest(&*store, "engin", 1), [title("Software Engineer", 2)]);
-    assert_eq!(suggest(&*store, "software e", 10), [title("Software Engineer", 2)]);
-    assert_eq!(suggest(&*store, "s", 10), [title("Software Engineer", 2)]);
-    assert_eq!(suggest(&*store, "dha", 10), [(SuggestionKind::Place, "Dhaka".to_owned(), 4)]);
-    assert_eq!(suggest(&*store, "acm", 10), [(SuggestionKind::Company, "ACME".to_owned(), 4)]);
-    for nothing in ["", " ", "oftware", "%", "\0"] {
-        assert_eq!(suggest(&*store, nothing, 10), [], "{nothing:?}");
-    }
-}
-
-fn what_jobs_say_is_counted_as_long_as_they_are_published(db: &TestDatabase) {
-    let store = db.store();
-    let employer_id = employer(&*store, 1).1;
-    let terms = || {
-        db.values(
-            "SELECT kind || ' ' || term || ' ' || CAST(jobs AS TEXT) AS value FROM search_terms
-             WHERE kind IN ('title', 'word') AND entry <> 'acme' ORDER BY kind, term",
-        )
-    };
-    let insert =
-        |title, status| store.write(|uow| Ok(uow.jobs().insert(employer_id, &posting(title), status, now())?)).unwrap();
-    let update = |job: &_| store.write(|uow| Ok(uow.jobs().update(job)?)).unwrap();
-    let mut job = insert("Cook", JobStatus::Published);
-    insert("Cook", JobStatus::Published);
-    insert("Secret", JobStatus::Draft);
-    assert_eq!(terms(), ["title cook 2", "word cook 2"]);
-    job.posting.title = text("Chief Cook");
-    update(&job);
-    assert_eq!(terms(), ["title chief cook 1", "title cook 1", "title cook 1", "word chief 1", "word cook 2"]);
-    job.posting.description = text("Something else.");
-    update(&job);
-    assert_eq!(terms().len(), 5);
-    job.status = JobStatus::Paused;
-    update(&job);
-    assert_eq!(terms(), ["title cook 1", "word cook 1"]);
-    job.status = JobStatus::Published;
-    update(&job);
-    assert_eq!(terms().len(), 5);
-    assert_eq!(store.write(|uow| Ok(uow.jobs().close_due(after(86_400), 10)?)).unwrap(), 2);
-    assert_eq!(terms(), [""; 0]);
-    store.write(|uow| Ok(uow.bulk().delete_all()?)).unwrap();
-    assert_eq!(set(&*store, &words("cook")), BTreeSet::new());
-}
-
 fn jobs_that_were_there_before_are_found_too(db: &TestDatabase) {
     let store = db.store();
     let jobs = [("Node.js (Senior)  C++ Engineer", "Zebra"), ("node.js (senior)  c++ engineer", "x"), ("Ärztin", "x")];
@@ -799,26 +715,4 @@ fn found_words_are_marked(db: &TestDatabase) {
     assert_eq!(highlight("breads", true), Some(format!("Bake {open}bread{close}.")));
     assert_eq!(highlight("acme", true), Some(format!("{open}ACME{close}")));
     assert_eq!((highlight("", true), highlight("bread", false)), (None, None));
-}
-
-fn similar_jobs_share_the_title_and_more(db: &TestDatabase) {
-    let store = db.store();
-    let posted = post(
-        &*store,
-        &[
-            ("Rust Engineer", "x"),
-            ("Rust Engineer", "of the same title"),
-            ("Senior Rust Engineer", "x"),
-            ("Go Engineer", "x"),
-            ("Nurse", "x"),
-        ],
-    );
-    let similar = |id, limit| {
-        let found = store.read(|uow| Ok(uow.search().similar(id, now(), limit)?)).unwrap();
-        found.into_iter().map(|details| details.job.id).collect::<Vec<_>>()
-    };
-    assert_eq!(similar(posted[0], 10), posted[1..4]);
-    assert_eq!(similar(posted[0], 1), posted[1..2]);
-    assert_eq!(similar(posted[4], 10), []);
-    assert_eq!(similar(JobId(999), 10), []);
 }
