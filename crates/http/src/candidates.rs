@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::accounts::ContactBody;
+use crate::accounts::directory::ContactBody;
 use crate::body::{Body, Request};
 use crate::conditional::{IfMatch, versioned};
 use crate::documents::{run_with_upload, upload};

@@ -7,13 +7,13 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, Scope, guard};
 
+use crate::accounts::{directory, passwords, registration, sessions};
 use crate::conditional::conditional;
 use crate::error::ApiError;
 use crate::jobs::lifecycle;
 use crate::openapi::{Describe, Operation};
 use crate::{
-    App, accounts, applications, candidates, changes, docs, documents, employers, jobs, limits, portal, search,
-    subscriptions,
+    App, applications, candidates, changes, docs, documents, employers, jobs, limits, portal, search, subscriptions,
 };
 
 const GET: Method = Method::GET;
@@ -59,24 +59,24 @@ pub(crate) fn table() -> Vec<Entry> {
         at("/docs", [on(GET, docs::page, docs::page_doc)]),
         at("/docs/{name}", [on(GET, docs::file, docs::file_doc)]),
         at("/health", [on(GET, portal::health, portal::health_doc)]),
-        at("/account/register", [on(POST, accounts::register, accounts::register_doc)]),
-        at("/account/verify_otp", [on(POST, accounts::verify, accounts::verify_doc)]),
-        at("/account/resend_otp", [on(POST, accounts::resend_code, accounts::resend_code_doc)]),
-        at("/account/login", [on(POST, accounts::login, accounts::login_doc)]),
-        at("/login", [on(POST, accounts::login, accounts::login_doc).deprecated("accounts_login_short")]),
-        at("/account/token/refresh", [on(POST, accounts::refresh, accounts::refresh_doc)]),
-        at("/account/logout", [on(POST, accounts::logout, accounts::logout_doc)]),
+        at("/account/register", [on(POST, registration::register, registration::register_doc)]),
+        at("/account/verify_otp", [on(POST, registration::verify, registration::verify_doc)]),
+        at("/account/resend_otp", [on(POST, registration::resend_code, registration::resend_code_doc)]),
+        at("/account/login", [on(POST, sessions::login, sessions::login_doc)]),
+        at("/login", [on(POST, sessions::login, sessions::login_doc).deprecated("accounts_login_short")]),
+        at("/account/token/refresh", [on(POST, sessions::refresh, sessions::refresh_doc)]),
+        at("/account/logout", [on(POST, sessions::logout, sessions::logout_doc)]),
         at(
             "/account/password-reset",
-            [on(POST, accounts::request_password_reset, accounts::request_password_reset_doc)],
+            [on(POST, passwords::request_password_reset, passwords::request_password_reset_doc)],
         ),
-        at("/account/password-reset/confirm", [on(POST, accounts::reset_password, accounts::reset_password_doc)]),
-        at("/account/user_info", [on(GET, accounts::list, accounts::list_doc)]),
-        at("/account/login-user-info", [on(GET, accounts::own, accounts::own_doc)]),
-        at("/account/update-password", [on(PATCH, accounts::change_password, accounts::change_password_doc)]),
+        at("/account/password-reset/confirm", [on(POST, passwords::reset_password, passwords::reset_password_doc)]),
+        at("/account/user_info", [on(GET, directory::list, directory::list_doc)]),
+        at("/account/login-user-info", [on(GET, directory::own, directory::own_doc)]),
+        at("/account/update-password", [on(PATCH, passwords::change_password, passwords::change_password_doc)]),
         at(
             "/account/change-password",
-            [on(PATCH, accounts::change_password, accounts::change_password_doc)
+            [on(PATCH, passwords::change_password, passwords::change_password_doc)
                 .deprecated("accounts_change_password_old")],
         ),
         at(
