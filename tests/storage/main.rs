@@ -37,6 +37,7 @@ mod plans;
 mod responses;
 mod schedule;
 mod search;
+mod search_pages;
 mod seeding;
 mod statements;
 mod store;

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use jobportal_application::{
-    Facet, FoundJob, FoundJobs, JobFilter, JobOrder, PayFilter, Search, SearchPosition, SearchRequest, SearchStart,
-    SeedJob, Store, SuggestionKind, samples::clock,
+    Facet, FoundJob, FoundJobs, JobFilter, JobOrder, PayFilter, Search, SearchRequest, SearchStart, SeedJob, Store,
+    SuggestionKind, samples::clock,
 };
 use jobportal_domain::{
     Country, Currency, EmployerId, ExperienceLevel, JobId, JobPosting, JobStatus, JobSubtype, JobType, Pay, PayPeriod,
@@ -20,11 +20,8 @@ on_both![
     a_needle_of_any_length_is_found_where_it_is,
     odd_texts_find_nothing_and_break_nothing,
     any_bytes_may_be_looked_for,
-    each_order_is_gone_through_without_gap_or_repetition,
-    more_than_are_counted_are_gone_through_too,
     what_fits_best_comes_first,
     values_are_counted_without_their_own_filter,
-    an_employer_does_not_fill_a_page,
     what_is_not_live_is_not_found,
     jobs_that_were_there_before_are_found_too,
     found_words_are_marked,
@@ -68,7 +65,7 @@ fn varied(n: usize) -> JobPosting {
 }
 
 /// Posts so many of them, by two employers, several at each time.
-fn corpus(store: &dyn Store, jobs: usize) -> (Vec<(JobId, EmployerId, SeedJob)>, [EmployerId; 2]) {
+pub(crate) fn corpus(store: &dyn Store, jobs: usize) -> (Vec<(JobId, EmployerId, SeedJob)>, [EmployerId; 2]) {
     let employers = [employer(store, 1).1, employer(store, 2).1];
     let seed = |n: usize| SeedJob {
         employer_id: employers[usize::from(n.is_multiple_of(4))],
@@ -80,19 +77,19 @@ fn corpus(store: &dyn Store, jobs: usize) -> (Vec<(JobId, EmployerId, SeedJob)>,
     (ids.into_iter().zip(seeds).map(|(id, seed)| (id, seed.employer_id, seed)).collect(), employers)
 }
 
-fn request(filter: &JobFilter, order: JobOrder, start: SearchStart) -> SearchRequest {
+pub(crate) fn request(filter: &JobFilter, order: JobOrder, start: SearchStart) -> SearchRequest {
     SearchRequest { filter: filter.clone(), order, start, highlight: false, facets: Vec::new() }
 }
 
-fn find(store: &dyn Store, request: &SearchRequest) -> FoundJobs {
+pub(crate) fn find(store: &dyn Store, request: &SearchRequest) -> FoundJobs {
     store.read(|uow| Ok(uow.search().find(request, now())?)).unwrap()
 }
 
-fn first(store: &dyn Store, filter: &JobFilter, order: JobOrder) -> FoundJobs {
+pub(crate) fn first(store: &dyn Store, filter: &JobFilter, order: JobOrder) -> FoundJobs {
     find(store, &request(filter, order, SearchStart::Page(page(1, 100))))
 }
 
-fn ids(found: &[FoundJob]) -> Vec<JobId> {
+pub(crate) fn ids(found: &[FoundJob]) -> Vec<JobId> {
     found.iter().map(|found| found.details.job.id).collect()
 }
 
@@ -415,116 +412,6 @@ fn any_bytes_may_be_looked_for(db: &TestDatabase) {
     }
 }
 
-const ORDERS: [JobOrder; 4] = [JobOrder::Relevance, JobOrder::Newest, JobOrder::Deadline, JobOrder::Salary];
-
-/// Goes through all parts of what is found, from a position on.
-fn go_through(store: &dyn Store, filter: &JobFilter, order: JobOrder, size: u32) -> Vec<FoundJob> {
-    let mut all: Vec<FoundJob> = Vec::new();
-    let mut start = SearchStart::Page(page(1, size));
-    loop {
-        let part = find(store, &request(filter, order, start));
-        let Some(last) = part.jobs.last() else { break };
-        assert!(part.jobs.len() == size as usize || !part.has_more);
-        start = SearchStart::After(last.position, size);
-        let has_more = part.has_more;
-        all.extend(part.jobs);
-        if !has_more {
-            break;
-        }
-    }
-    all
-}
-
-fn assert_in_order(found: &[FoundJob], order: JobOrder) {
-    let place = |SearchPosition { key, id }| if order == JobOrder::Deadline { (key, -id) } else { (-key, -id) };
-    assert!(found.is_sorted_by(|a, b| place(a.position) < place(b.position)), "{order:?}");
-}
-
-fn each_order_is_gone_through_without_gap_or_repetition(db: &TestDatabase) {
-    let store = db.store();
-    let (jobs, _) = corpus(&*store, 100);
-    for filter in [
-        JobFilter::default(),
-        words("engineer, nurse"),
-        JobFilter { title: Some("er".to_owned()), ..JobFilter::default() },
-    ] {
-        let expected = set(&*store, &filter);
-        for order in ORDERS {
-            let all = go_through(&*store, &filter, order, 7);
-            assert_in_order(&all, order);
-            assert_eq!(all.len(), expected.len());
-            assert_eq!(ids(&all).into_iter().collect::<BTreeSet<_>>(), expected);
-            let mut pages = Vec::new();
-            for number in 1.. {
-                let part = find(&*store, &request(&filter, order, SearchStart::Page(page(number, 7))));
-                assert_eq!((part.total, part.total_is_exact), (expected.len() as u64, true));
-                assert_eq!(part.has_more, (number * 7) < u32::try_from(expected.len()).unwrap());
-                if part.jobs.is_empty() {
-                    break;
-                }
-                pages.extend(part.jobs);
-            }
-            assert_eq!(pages, all, "{order:?}");
-        }
-    }
-    let newest = go_through(&*store, &JobFilter::default(), JobOrder::Newest, 100);
-    let key = |id: JobId| jobs.iter().find(|job| job.0 == id).unwrap().2.posted_at.timestamp_micros();
-    assert!(newest.iter().all(|found| found.position.key == key(found.details.job.id)));
-    let salary = go_through(&*store, &JobFilter::default(), JobOrder::Salary, 100);
-    assert!(salary.last().unwrap().details.job.posting.pay.is_none() && salary[0].position.key > 0);
-}
-
-fn more_than_are_counted_are_gone_through_too(db: &TestDatabase) {
-    let store = db.store();
-    let employer_id = employer(&*store, 1).1;
-    let count = 10_150;
-    let seeds: Vec<_> = (0..count)
-        .map(|n| SeedJob {
-            employer_id,
-            posting: JobPosting {
-                deadline: after(1 + n / 2),
-                ..posting(if n % 50 == 7 { "Nurse" } else { "Engineer" })
-            },
-            posted_at: after(-n / 3),
-        })
-        .collect();
-    store.write(|uow| Ok(uow.bulk().insert_jobs(&seeds)?)).unwrap();
-    store.write(|uow| Ok(uow.bulk().analyze()?)).unwrap();
-    let everything = JobFilter::default();
-    let lots =
-        [everything.clone(), words("dhaka"), JobFilter { location: Some("dha".to_owned()), ..everything.clone() }];
-    for filter in &lots {
-        // The first time it is found out, the second time it is known.
-        for _ in 0..2 {
-            for order in ORDERS {
-                let found = find(&*store, &request(filter, order, SearchStart::Page(page(3, 20))));
-                assert_eq!((found.total, found.total_is_exact, found.has_more), (FoundJobs::MAX_COUNT, false, true));
-                assert_eq!(found.jobs.len(), 20);
-            }
-        }
-    }
-    for order in [JobOrder::Newest, JobOrder::Deadline, JobOrder::Salary] {
-        let all = go_through(&*store, &everything, order, 100);
-        assert_in_order(&all, order);
-        assert_eq!(all.len(), seeds.len());
-    }
-    let all = go_through(&*store, &everything, JobOrder::Newest, 100);
-    let deep = find(&*store, &request(&everything, JobOrder::Newest, SearchStart::Page(page(100, 100))));
-    assert_eq!(ids(&deep.jobs), ids(&all[9_900..10_000]));
-    let too_deep = find(&*store, &request(&everything, JobOrder::Newest, SearchStart::Page(page(101, 100))));
-    assert!(too_deep.jobs.is_empty());
-
-    let few = first(&*store, &words("nurse"), JobOrder::Relevance);
-    assert_eq!((few.total, few.total_is_exact), (203, true));
-    let thinned = JobFilter { max_per_employer: Some(3), ..words("dhaka") };
-    let thinned = first(&*store, &thinned, JobOrder::Newest);
-    assert_eq!(ids(&thinned.jobs), ids(&all[..3]));
-    let counts = store.read(|uow| Ok(uow.search().count(&words("dhaka"), &[Facet::Country], now())?)).unwrap();
-    assert!(!counts[0].is_exact);
-    let counts = store.read(|uow| Ok(uow.search().count(&words("nurse"), &[Facet::Country], now())?)).unwrap();
-    assert_eq!((counts[0].is_exact, counts[0].values[0].count), (true, 203));
-}
-
 fn what_fits_best_comes_first(db: &TestDatabase) {
     let store = db.store();
     let employer_id = employer(&*store, 1).1;
@@ -613,29 +500,6 @@ fn values_are_counted_without_their_own_filter(db: &TestDatabase) {
                 assert_eq!((found, counts.is_exact), (expected, true), "{:?} {filter:?}", counts.facet);
             }
         }
-    }
-}
-
-fn an_employer_does_not_fill_a_page(db: &TestDatabase) {
-    let store = db.store();
-    let (jobs, _) = corpus(&*store, 60);
-    let owner = |id: JobId| jobs.iter().find(|job| job.0 == id).unwrap().1;
-    for order in ORDERS {
-        let everything = words("engineer, nurse, baker, developer");
-        let all = go_through(&*store, &everything, order, 100);
-        let mut counts = BTreeMap::<EmployerId, u32>::new();
-        let expected: Vec<_> = ids(&all)
-            .into_iter()
-            .filter(|id| {
-                let count = counts.entry(owner(*id)).or_default();
-                *count += 1;
-                *count <= 4
-            })
-            .collect();
-        let filter = JobFilter { max_per_employer: Some(4), ..everything };
-        let found = go_through(&*store, &filter, order, 3);
-        assert_eq!((ids(&found), found.len()), (expected, 8), "{order:?}");
-        assert_eq!(first(&*store, &filter, order).total, 8);
     }
 }
 

@@ -185,7 +185,7 @@ pub struct FoundJobs {
     pub jobs: Vec<FoundJob>,
     /// How many were found in all, [`Self::MAX_COUNT`] at most.
     pub total: u64,
-    /// Whether there are no more than that.
+    /// Whether they are exactly so many; else there are more, or there were so many some seconds ago.
     pub total_is_exact: bool,
     /// Whether another part follows.
     pub has_more: bool,

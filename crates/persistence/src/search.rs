@@ -1,21 +1,22 @@
-//! The search engine of the database. A search is a statement that finds the ids of a part, then one that reads those jobs.
+//! The search engine of the database. A search is a statement that finds the ids of a part, then one that reads those jobs, or both in one.
 //!
 //! Where not too many jobs fit, all of them are looked up and counted, then ordered. Where more fit than are counted, that would be
 //! slow, and the wrong ones might come first; but then they are close together, so the index of the order is walked until the part
-//! is full. A filter turns out to be of the second kind by being looked up once, and is remembered for a minute.
+//! is full. A filter turns out to be of the second kind by being looked up once, and is remembered for a minute. So is, for some
+//! seconds, how many jobs fit, where they are many and the part lies near: then it is walked to, too.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use jobportal_application::{
     Facet, FacetCount, FacetCounts, FoundJob, FoundJobs, JobDetails, JobFilter, JobOrder, JobSearch, RepositoryError,
     SearchPosition, SearchRequest, SearchStart, Suggestion, SuggestionKind,
 };
 use jobportal_domain::{JobId, Pay, SearchText};
 
-use self::breadth::Broad;
+use self::breadth::Hits;
 use self::conditions::{Conditions, Engine, Lead, Way};
 use self::statement::Statement;
 use crate::documents::document_columns;
@@ -47,6 +48,8 @@ type Row = (i64, i64, i64);
 
 type Columns = (BigInt, BigInt, BigInt);
 
+type Found = (SearchPosition, JobDetails);
+
 /// What was asked, with what it takes to write it.
 struct Part<'r> {
     conditions: Conditions<'r>,
@@ -68,7 +71,7 @@ impl Part<'_> {
         if is_common { Statement::kept() } else { Statement::once() }
     }
 
-    fn limit(&self, to: &mut Statement<Columns>) {
+    fn limit<C>(&self, to: &mut Statement<C>) {
         let (size, offset) = self.bounds();
         let limit = LIMITS.into_iter().find(|limit| *limit > size).unwrap_or(size + 1);
         // Not bound: a plan that is kept would be one for a tenth of all jobs.
@@ -94,13 +97,25 @@ impl Part<'_> {
         to
     }
 
-    /// Whether to look all jobs up after all: a deep page lies far along the index, and PostgreSQL has to read the words of each job
-    /// on the way. It looks up about as many jobs in the same time as it reads.
-    fn is_far(&self, broad: Broad) -> bool {
-        let conditions = &self.conditions;
+    /// Whether the part lies so far along the index of the order that more jobs are on the way to it than fit.
+    fn is_far(&self, hits: Hits) -> bool {
         let (size, offset) = self.bounds();
-        let on_the_way = (offset + i64::from(size)).saturating_mul(broad.jobs) / broad.hits.max(1);
-        conditions.engine == Engine::Postgres && conditions.way() == Way::Lookup(Lead::Words) && broad.hits < on_the_way
+        hits.number <= (offset + i64::from(size)).saturating_mul(hits.jobs) / hits.number.max(1)
+    }
+
+    /// Whether PostgreSQL has to read the words of each job on the way: it looks up about as many in the same time.
+    fn is_slow_to_walk(&self) -> bool {
+        self.conditions.engine == Engine::Postgres && self.conditions.way() == Way::Lookup(Lead::Words)
+    }
+
+    /// Whether which jobs are shown depends on more than where they stand in the order.
+    const fn is_thinned(&self) -> bool {
+        matches!(self.order, JobOrder::Relevance) || self.conditions.filter.max_per_employer.is_some()
+    }
+
+    /// Whether it can be told without all jobs that fit, of which so many were counted lately.
+    fn is_known_by(&self, hits: Hits) -> bool {
+        hits.are_uncounted() || !(self.is_thinned() || self.is_far(hits))
     }
 
     /// The part of those jobs that are among the first.
@@ -145,16 +160,17 @@ impl Part<'_> {
         to.sql(") AS part");
     }
 
-    /// The part, found along the index of the order.
-    fn walk(&self) -> Statement<Columns> {
+    /// That a job is of the part, as found along the index of the order.
+    fn walk(&self) -> Statement<Bool> {
         let mut to = self.statement();
-        to.sql("SELECT j.id, CAST(0 AS BIGINT), CAST(0 AS BIGINT)");
+        to.sql("jobs.id IN (SELECT j.id");
         self.conditions.write(&mut to, Way::Walk(self.order));
         if let SearchStart::After(position, _) = self.start {
             conditions::after_job(&mut to, self.order, position);
         }
         conditions::ordered(&mut to, self.order);
         self.limit(&mut to);
+        to.sql(")");
         to
     }
 }
@@ -168,25 +184,40 @@ impl Session<'_> {
         both!(self, |c| statement.load(c))
     }
 
-    /// Reads jobs, in this order; without those that were deleted meanwhile.
-    fn read_jobs(&mut self, ids: &[i64]) -> Result<Vec<JobDetails>, RepositoryError> {
-        if ids.is_empty() {
+    /// Reads jobs with their ranks, in this order; without those that were deleted meanwhile.
+    fn ranked(&mut self, ranks: &[(i64, i64)], order: JobOrder) -> Result<Vec<Found>, RepositoryError> {
+        if ranks.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<DetailsRow> = both!(self, |c| job_details!().filter(jobs::id.eq_any(ids)).load(c))?;
+        let ids: Vec<i64> = ranks.iter().map(|(id, _)| *id).collect();
+        let rows: Vec<DetailsRow> = both!(self, |c| job_details!().filter(jobs::id.eq_any(&ids)).load(c))?;
         let read = rows.into_iter().map(details).collect::<Result<Vec<_>, _>>()?;
         let mut read: HashMap<i64, JobDetails> = read.into_iter().map(|details| (details.job.id.0, details)).collect();
-        Ok(ids.iter().filter_map(|id| read.remove(id)).collect())
+        let found =
+            |(id, rank): &(i64, i64)| read.remove(id).map(|details| (position(&details, order, *rank), details));
+        Ok(ranks.iter().filter_map(found).collect())
+    }
+
+    /// Walks and reads the jobs in one statement.
+    fn walked(&mut self, part: &Part<'_>) -> Result<Vec<Found>, RepositoryError> {
+        let rows: Vec<DetailsRow> = both!(self, |c| job_details!().filter(part.walk()).load(c))?;
+        let read = rows.into_iter().map(details).collect::<Result<Vec<_>, _>>()?;
+        let mut found: Vec<Found> =
+            read.into_iter().map(|details| (position(&details, part.order, 0), details)).collect();
+        let sign = if part.order == JobOrder::Deadline { 1 } else { -1 };
+        found.sort_unstable_by_key(|(position, _)| (sign * position.key, -position.id));
+        Ok(found)
     }
 }
 
-/// Tells of what was looked up whether there are more than are counted, and how many.
-fn breadth(rows: &[Row]) -> Option<Broad> {
-    let looked_up = rows.iter().find(|(id, ..)| *id == 0).map_or(0, |(_, looked_up, _)| *looked_up);
+/// How many fit, if that are many, of what was looked up.
+fn hits_of(rows: &[Row]) -> Option<Hits> {
+    let (_, looked_up, _) = *rows.iter().find(|(id, ..)| *id == 0)?;
     let (_, last, jobs) = *rows.iter().find(|(id, ..)| *id == -1)?;
-    let is_broad = looked_up.unsigned_abs() >= MAX_HITS;
+    let are_all = looked_up.unsigned_abs() < MAX_HITS;
     // They were found in the order of the table, which is about that of ids.
-    is_broad.then(|| Broad { hits: looked_up.saturating_mul(jobs) / last.max(1), jobs })
+    let number = if are_all { looked_up } else { looked_up.saturating_mul(jobs) / last.max(1) };
+    (number >= Hits::MANY).then_some(Hits { number, jobs })
 }
 
 /// The place of a job in an order.
@@ -214,50 +245,50 @@ impl JobSearch for Session<'_> {
         };
         let part = Part { conditions: self.conditions(filter, &[], now), order, start: request.start };
         let (size, offset) = part.bounds();
+        let known = self.breadth.of(filter, now).filter(|hits| part.is_known_by(*hits));
         let mut rows = Vec::new();
-        let mut broad = self.breadth.of(filter, now);
-        if broad.is_none() {
+        let mut uncounted = known;
+        if known.is_none() {
             rows = self.rows(part.lookup(Some(MAX_HITS)))?;
-            broad = breadth(&rows);
-            if let Some(broad) = broad {
-                self.breadth.remember(filter, broad, now);
+            let hits = hits_of(&rows);
+            if let Some(hits) = hits {
+                self.breadth.remember(filter, hits, now);
             }
+            uncounted = hits.filter(|hits| hits.are_uncounted());
         }
-        if let Some(broad) = broad {
-            let is_thinned = order == JobOrder::Relevance || filter.max_per_employer.is_some();
+        let mut walked = None;
+        if let Some(hits) = uncounted {
             rows = match () {
                 () if offset >= SearchRequest::MAX_OFFSET => Vec::new(),
-                () if is_thinned => self.rows(part.thinned())?,
-                () if part.is_far(broad) => self.rows(part.lookup(None))?,
-                () => self.rows(part.walk())?,
+                () if part.is_thinned() => self.rows(part.thinned())?,
+                () if part.is_slow_to_walk() && part.is_far(hits) => self.rows(part.lookup(None))?,
+                () => {
+                    walked = Some(self.walked(&part)?);
+                    Vec::new()
+                }
             };
         }
-        let hits = rows.iter().find(|(id, ..)| *id == 0).map_or(0, |(.., hits)| hits.unsigned_abs());
-        rows.retain(|(id, ..)| *id > 0);
-        let has_more = rows.len() > size as usize;
-        rows.truncate(size as usize);
-        let ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
-        let ranks: HashMap<i64, i64> = rows.into_iter().map(|(id, rank, _)| (id, rank)).collect();
-        let found = |details: JobDetails| {
-            let rank = ranks.get(&details.job.id.0).copied().unwrap_or_default();
-            FoundJob {
-                position: position(&details, order, rank),
-                highlight: if request.highlight {
-                    highlight::highlight(&details.job.posting, &filter.text)
-                } else {
-                    None
-                },
-                details,
-            }
+        let left = rows.iter().find(|(id, ..)| *id == 0).map(|(.., left)| *left);
+        let ranks: Vec<_> = rows.into_iter().filter(|(id, ..)| *id > 0).map(|(id, rank, _)| (id, rank)).collect();
+        let has_more = walked.as_ref().map_or(ranks.len(), Vec::len) > size as usize;
+        let mut found = match walked {
+            Some(walked) => walked,
+            None => self.ranked(ranks.get(..size as usize).unwrap_or(&ranks), order)?,
+        };
+        found.truncate(size as usize);
+        let shown = |(position, details): Found| {
+            let highlight = request.highlight.then(|| highlight::highlight(&details.job.posting, &filter.text));
+            FoundJob { position, highlight: highlight.flatten(), details }
+        };
+        // Of employers' first jobs among the first ones, and of all that fit.
+        let total = match uncounted {
+            Some(hits) => left.filter(|left| *left > 0 && filter.max_per_employer.is_some()).unwrap_or(hits.total()),
+            None => left.unwrap_or_default(),
         };
         Ok(FoundJobs {
-            jobs: self.read_jobs(&ids)?.into_iter().map(found).collect(),
-            total: if broad.is_some() && (filter.max_per_employer.is_none() || hits == 0) {
-                FoundJobs::MAX_COUNT
-            } else {
-                hits
-            },
-            total_is_exact: broad.is_none(),
+            jobs: found.into_iter().map(shown).collect(),
+            total: total.unsigned_abs(),
+            total_is_exact: uncounted.is_none(),
             has_more,
             facets: Vec::new(),
             corrected: None,

@@ -1,11 +1,13 @@
 use std::marker::PhantomData;
 
 use diesel::backend::Backend;
+use diesel::expression::{ValidGrouping, is_aggregate};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, HasSqlType, Text};
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Text};
 
+use crate::schema::jobs;
 use crate::time::{At, Instant};
 
 /// A statement whose shape is not known before it is made: SQL with values between. `Columns` is what it returns.
@@ -68,6 +70,17 @@ impl<Columns> Query for Statement<Columns> {
 }
 
 impl<Connection, Columns> RunQueryDsl<Connection> for Statement<Columns> {}
+
+/// It may be a condition, too.
+impl Expression for Statement<Bool> {
+    type SqlType = Bool;
+}
+
+impl ValidGrouping<()> for Statement<Bool> {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl<Source> AppearsOnTable<Source> for Statement<Bool> where jobs::id: AppearsOnTable<Source> {}
 
 impl<DB, Columns> QueryFragment<DB> for Statement<Columns>
 where
