@@ -96,6 +96,17 @@ pub(crate) async fn mails_to(app: &TestApp, address: &str, count: usize) -> Vec<
     .await
 }
 
+/// Waits until so many mails with such a subject came to an address. Mails that wait at once may come in any order.
+pub(crate) async fn mails_titled(app: &TestApp, address: &str, subject: &str, count: usize) -> Vec<ReceivedMail> {
+    until(&format!("{count} mails to {address} titled {subject}"), || {
+        let is_meant =
+            |mail: &ReceivedMail| mail.to.iter().any(|to| to == address) && mail.subject().starts_with(subject);
+        let mails = app.smtp.mails().into_iter().filter(is_meant);
+        Some(mails.collect::<Vec<_>>()).filter(|mails| mails.len() >= count)
+    })
+    .await
+}
+
 /// Everything in the outbox for an address, oldest first.
 pub(crate) fn outbox(app: &TestApp, address: &str) -> Vec<OutboxEntry> {
     let outbox = Outbox::new(app.database.store(), std::sync::Arc::new(SystemClock));

@@ -94,6 +94,36 @@ app_tests! {
         assert_throttled(&confirmed, 600);
     }
 
+    async fn ten_tries_of_the_codes_for_a_change_in_ten_minutes_whatever_they_are_for(app) {
+        let account = app.candidate().await;
+        for path in ["email", "phone"].iter().cycle().take(10) {
+            let path = format!("/account/change-{path}/confirm/");
+            assert_eq!(app.post(&path, Some(&account.token), json!({ "otp": "123456" })).await.status, 400);
+        }
+        for path in ["/account/change-email/confirm/", "/account/change-phone/confirm/"] {
+            assert_throttled(&app.post(path, Some(&account.token), json!({ "otp": "123456" })).await, 600);
+        }
+    }
+
+    async fn sixty_tries_of_codes_a_minute_from_one_client_whatever_accounts_they_are_for(app) {
+        for number in 0..60 {
+            assert_eq!(verify(&app, &format!("nobody{number}@example.com"), "123456").await.status, 400);
+        }
+        assert_throttled(&verify(&app, "nobody@example.com", "123456").await, 60);
+    }
+
+    async fn five_codes_an_hour_to_one_new_address_whoever_asks(app) {
+        let accounts = [app.candidate().await, app.candidate().await];
+        let ask = async |account: &jobportal_tests::app::Account| {
+            let body = json!({ "email": "wanted@example.com", "password": PASSWORD });
+            app.post("/account/change-email/", Some(&account.token), body).await
+        };
+        for account in accounts.iter().cycle().take(5) {
+            assert_eq!(ask(account).await.status, 200);
+        }
+        assert_throttled(&ask(&accounts[1]).await, 3_600);
+    }
+
     async fn five_codes_an_hour_to_one_address_known_or_not(app) {
         for email in [app.register("candidate").await.0, "nobody@example.com".to_owned()] {
             for path in ["/account/resend_otp/", "/account/password-reset/"].iter().cycle().take(5) {

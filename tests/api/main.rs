@@ -15,6 +15,7 @@ mod changes;
 mod commands;
 mod common;
 mod conditional;
+mod contact;
 mod contract;
 mod directory;
 mod docs;

@@ -1,5 +1,5 @@
 use chrono::TimeDelta;
-use jobportal_application::{AccountDetails, Constraint, Error, RepositoryError};
+use jobportal_application::{AccountDetails, Constraint, Error, RepositoryError, UnitOfWork};
 use jobportal_domain::{
     CodePolicy, CodePurpose, OneTimeCode, PasswordHash, PhoneNumber, Session, User, UserId, UserType,
 };
@@ -12,9 +12,11 @@ on_both![
     there_is_one_account_per_address_and_per_number,
     of_concurrent_registrations_with_one_address_one_wins,
     changes_of_an_account_are_kept,
+    an_address_or_a_number_that_is_taken_is_not_given_to_another_account,
     the_directory_pairs_accounts_with_profiles,
     an_employer_knows_who_applied,
     a_code_replaces_the_last_one_of_its_purpose,
+    a_code_of_each_purpose_is_kept,
     each_concurrent_try_at_a_code_counts,
     a_session_is_found_by_its_present_digest_alone,
     a_user_has_so_many_sessions_and_no_more,
@@ -96,11 +98,38 @@ fn changes_of_an_account_are_kept(db: &TestDatabase) {
             assert!(!uow.users().lock(UserId(id.0 + 1))?);
             uow.users().mark_verified(id, after(1))?;
             uow.users().set_password(id, &hash, after(2))?;
+            let (address, number) = (email("bea@example.com"), PhoneNumber::parse("01999999999").unwrap());
+            uow.users().set_email(id, &address, after(3))?;
+            uow.users().set_phone_number(id, &number, after(4))?;
             let user = uow.users().find(id)?.unwrap();
             assert_eq!((user.verified_at, user.password_hash), (Some(after(1)), hash.clone()));
+            assert_eq!((user.email, user.phone_number), (address, number));
             Ok(())
         })
         .unwrap();
+}
+
+fn an_address_or_a_number_that_is_taken_is_not_given_to_another_account(db: &TestDatabase) {
+    let store = db.store();
+    let (first, second) = (new_user(1, UserType::Candidate), user(&*store, 2, UserType::Candidate));
+    user(&*store, 1, UserType::Candidate);
+    let conflict = |work: &dyn Fn(&mut dyn UnitOfWork) -> Result<(), RepositoryError>| {
+        let mut seen = None;
+        let outcome = store.write(|uow| {
+            work(uow).map_err(|error| {
+                if let RepositoryError::Conflict(constraint) = error {
+                    seen = Some(constraint);
+                }
+                error.into()
+            })
+        });
+        assert!(matches!(outcome, Err(Error::Conflict(_))));
+        seen
+    };
+    let seen = conflict(&|uow| uow.users().set_email(second, &first.email, now()));
+    assert_eq!(seen, Some(Constraint::UserEmail));
+    let seen = conflict(&|uow| uow.users().set_phone_number(second, &first.phone_number, now()));
+    assert_eq!(seen, Some(Constraint::UserPhoneNumber));
 }
 
 fn the_directory_pairs_accounts_with_profiles(db: &TestDatabase) {
@@ -146,7 +175,8 @@ fn an_employer_knows_who_applied(db: &TestDatabase) {
 }
 
 fn code(user_id: UserId, purpose: CodePurpose, digest: &str) -> OneTimeCode {
-    OneTimeCode::issue(user_id, purpose, digest.to_owned(), CodePolicy::default(), now())
+    let target = "ann@example.com".to_owned();
+    OneTimeCode::issue(user_id, purpose, target, digest.to_owned(), CodePolicy::default(), now())
 }
 
 fn a_code_replaces_the_last_one_of_its_purpose(db: &TestDatabase) {
@@ -172,6 +202,22 @@ fn a_code_replaces_the_last_one_of_its_purpose(db: &TestDatabase) {
             assert_eq!(uow.codes().purge(end)?, 0);
             assert_eq!(uow.codes().purge(end + TimeDelta::microseconds(1))?, 2);
             assert_eq!(uow.codes().lock(user, reset)?, None);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn a_code_of_each_purpose_is_kept(db: &TestDatabase) {
+    let store = db.store();
+    let user = user(&*store, 1, UserType::Candidate);
+    store
+        .write(|uow| {
+            for purpose in CodePurpose::ALL {
+                uow.codes().replace(&code(user, *purpose, purpose.as_str()))?;
+            }
+            for purpose in CodePurpose::ALL {
+                assert_eq!(uow.codes().lock(user, *purpose)?, Some(code(user, *purpose, purpose.as_str())));
+            }
             Ok(())
         })
         .unwrap();

@@ -164,6 +164,7 @@ fn populate(store: &dyn Store) -> World {
             uow.codes().replace(&OneTimeCode::issue(
                 *user,
                 CodePurpose::PasswordReset,
+                String::new(),
                 digest,
                 policy,
                 minutes(number),
@@ -210,14 +211,19 @@ fn cases(world: &World) -> Vec<Case> {
         case("users: set password", move |uow| {
             uow.users().set_password(user, &new_user(1, UserType::Candidate).password_hash, now())
         }),
+        case("users: set address", move |uow| uow.users().set_email(user, &email("other@example.com"), now())),
+        case("users: set number", move |uow| {
+            uow.users().set_phone_number(user, &PhoneNumber::parse("01999999999").unwrap(), now())
+        }),
         case("users: summary", move |uow| uow.users().summary(user)),
         case("users: applicants", move |uow| uow.users().applicants_among(owner, &[user, owner])),
         case("users: purge", |uow| uow.users().purge_unverified(minutes(2 * ROWS))),
         case("codes: replace", move |uow| {
-            let digest = String::new();
+            let (target, digest) = (String::new(), String::new());
             uow.codes().replace(&OneTimeCode::issue(
                 user,
                 CodePurpose::PasswordReset,
+                target,
                 digest,
                 CodePolicy::default(),
                 now(),

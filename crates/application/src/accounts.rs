@@ -1,6 +1,8 @@
 mod codes;
+mod contact;
 mod directory;
 mod passwords;
+mod reauthentication;
 mod registration;
 mod sessions;
 
@@ -14,6 +16,7 @@ use jobportal_domain::{
 
 pub(crate) use directory::redact;
 pub use passwords::{ChangePassword, ResetPassword};
+pub use reauthentication::Reauthentication;
 pub use registration::{Register, Registered};
 pub use sessions::{SignIn, SignedIn, TokenPair};
 
@@ -90,6 +93,16 @@ pub trait UserRepository {
     fn mark_verified(&mut self, id: UserId, now: DateTime<Utc>) -> Result<(), RepositoryError>;
     /// Replaces the hash of the password.
     fn set_password(&mut self, id: UserId, hash: &PasswordHash, now: DateTime<Utc>) -> Result<(), RepositoryError>;
+    /// Gives the account another address. Conflict: [`Constraint::UserEmail`](crate::Constraint::UserEmail).
+    fn set_email(&mut self, id: UserId, email: &EmailAddress, now: DateTime<Utc>) -> Result<(), RepositoryError>;
+    /// Gives the account another number. Conflict:
+    /// [`Constraint::UserPhoneNumber`](crate::Constraint::UserPhoneNumber).
+    fn set_phone_number(
+        &mut self,
+        id: UserId,
+        phone_number: &PhoneNumber,
+        now: DateTime<Utc>,
+    ) -> Result<(), RepositoryError>;
     /// One account with its profile.
     fn summary(&mut self, id: UserId) -> Result<Option<AccountSummary>, RepositoryError>;
     /// Accounts with their profiles, by id.

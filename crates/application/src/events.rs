@@ -13,6 +13,9 @@ pub(crate) fn publish(uow: &mut dyn UnitOfWork, event: &Event, now: DateTime<Utc
             uow.employers().create(user_id, now)?;
         }
         Event::PasswordChanged { user_id } => tell(uow, user_id, Notification::PasswordChanged, now)?,
+        Event::SecurityChanged { user_id, change } => {
+            tell(uow, user_id, Notification::security_changed(change), now)?;
+        }
         Event::ApplicationSubmitted { application_id, job_id } => {
             if let Some(parties) = uow.applications().parties(application_id)? {
                 let (title, candidate) = (parties.job_title, parties.candidate_name);

@@ -115,8 +115,18 @@ fn scramble(secret: &str) -> String {
 
 /// A code of [`user`] as it is kept: the digest of [`CODE`].
 pub(crate) fn kept_code(purpose: CodePurpose) -> OneTimeCode {
-    let digest = digest_of(&format!("code:{purpose}:{CANDIDATE_USER}"), CODE);
-    OneTimeCode::issue(CANDIDATE_USER, purpose, digest, CodePolicy::default(), now())
+    code_for(purpose, user().email.as_str())
+}
+
+/// A code of [`user`] as it is kept that was issued for `target`.
+pub(crate) fn code_for(purpose: CodePurpose, target: &str) -> OneTimeCode {
+    let digest = code_digest(CANDIDATE_USER, purpose, target);
+    OneTimeCode::issue(CANDIDATE_USER, purpose, target.to_owned(), digest, CodePolicy::default(), now())
+}
+
+/// The salted digest of [`CODE`].
+pub(crate) fn code_digest(user_id: UserId, purpose: CodePurpose, target: &str) -> String {
+    format!("session-new.{}", digest_of(&format!("code:{purpose}:{user_id}:{target}:session-new"), CODE))
 }
 
 /// A code that holds no longer, for each reason there is.

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use jobportal_domain::{ApplicationId, ApplicationStatus, Code, EmailAddress, JobId, NotificationId, PlanName};
+use jobportal_domain::{
+    ApplicationId, ApplicationStatus, Code, EmailAddress, JobId, NotificationId, PlanName, SecurityChange,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
 
@@ -32,8 +34,29 @@ pub enum Notification<C> {
         /// How long it lives, in minutes from [`Mail::created_at`].
         valid_minutes: i64,
     },
+    /// Brings the code that proves the address which an account is to have, to that address.
+    EmailChange {
+        /// The code.
+        code: C,
+        /// How long it lives, in minutes from [`Mail::created_at`].
+        valid_minutes: i64,
+    },
+    /// Brings the code that lets a user change the phone number.
+    PhoneNumberChange {
+        /// The code.
+        code: C,
+        /// How long it lives, in minutes from [`Mail::created_at`].
+        valid_minutes: i64,
+    },
+    /// Tells that another account asked for the address, in vain.
+    EmailTaken,
     /// Tells that the password was changed.
     PasswordChanged,
+    /// Tells of another change of how the user signs in or is reached.
+    SecurityChanged {
+        /// Which one, by its text ([`SecurityChange::as_str`]).
+        change: String,
+    },
     /// Tells an employer of a new application.
     ApplicationReceived {
         /// The application.
@@ -69,11 +92,19 @@ impl<C> Notification<C> {
         match self {
             Self::Welcome { .. } => "welcome",
             Self::PasswordReset { .. } => "password_reset",
+            Self::EmailChange { .. } => "email_change",
+            Self::PhoneNumberChange { .. } => "phone_number_change",
+            Self::EmailTaken => "email_taken",
             Self::PasswordChanged => "password_changed",
+            Self::SecurityChanged { .. } => "security_changed",
             Self::ApplicationReceived { .. } => "application_received",
             Self::ApplicationStatusChanged { .. } => "application_status_changed",
             Self::SubscriptionExpired { .. } => "subscription_expired",
         }
+    }
+
+    pub(crate) fn security_changed(change: SecurityChange) -> Self {
+        Self::SecurityChanged { change: change.as_str().to_owned() }
     }
 
     pub(crate) fn application_received(
@@ -105,7 +136,15 @@ impl<C> Notification<C> {
             Self::PasswordReset { code, valid_minutes } => {
                 Notification::PasswordReset { code: convert(code)?, valid_minutes }
             }
+            Self::EmailChange { code, valid_minutes } => {
+                Notification::EmailChange { code: convert(code)?, valid_minutes }
+            }
+            Self::PhoneNumberChange { code, valid_minutes } => {
+                Notification::PhoneNumberChange { code: convert(code)?, valid_minutes }
+            }
+            Self::EmailTaken => Notification::EmailTaken,
             Self::PasswordChanged => Notification::PasswordChanged,
+            Self::SecurityChanged { change } => Notification::SecurityChanged { change },
             Self::ApplicationReceived { application_id, job_id, job_title, candidate_name } => {
                 Notification::ApplicationReceived { application_id, job_id, job_title, candidate_name }
             }

@@ -48,7 +48,8 @@ fn one_time_code(now: DateTime<Utc>) -> Vec<String> {
     let keyed_hash = |code: &Code| format!("a keyed hash of {}", code.expose());
     let Some(sent) = Code::from_number(4_217) else { return Vec::new() };
     let policy = CodePolicy::default();
-    let mut kept = OneTimeCode::issue(UserId(1), CodePurpose::EmailVerification, keyed_hash(&sent), policy, now);
+    let (purpose, target) = (CodePurpose::EmailVerification, "ann@example.com".to_owned());
+    let mut kept = OneTimeCode::issue(UserId(1), purpose, target, keyed_hash(&sent), policy, now);
     ["123456", "004217", "004217"]
         .into_iter()
         .filter_map(Code::parse)

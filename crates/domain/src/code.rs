@@ -12,6 +12,10 @@ closed_set! {
         EmailVerification = "email_verification",
         /// Whoever resets the password reads the user's mail.
         PasswordReset = "password_reset",
+        /// The e-mail address that the account is to have is the user's own.
+        EmailChange = "email_change",
+        /// Whoever changes the phone number reads the user's mail.
+        PhoneNumberChange = "phone_number_change",
     }
 }
 
@@ -22,7 +26,7 @@ closed_set! {
 /// asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodePolicy {
-    /// From the issue of a code to its end.
+    /// From the issue of a code to its end; [`Self::MAX_LIFETIME`] at most, whatever stands here.
     pub lifetime: TimeDelta,
     /// Tries after which a new code is needed.
     pub max_attempts: u16,
@@ -32,9 +36,19 @@ pub struct CodePolicy {
     pub issue_window: TimeDelta,
 }
 
+impl CodePolicy {
+    /// The longest life of a code (OWASP ASVS 5.0, 6.5.5).
+    pub const MAX_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+    /// How long a code issued under this policy lives.
+    pub fn effective_lifetime(self) -> TimeDelta {
+        self.lifetime.min(Self::MAX_LIFETIME)
+    }
+}
+
 impl Default for CodePolicy {
     fn default() -> Self {
-        Self { lifetime: TimeDelta::minutes(10), max_attempts: 5, max_issues: 5, issue_window: TimeDelta::hours(1) }
+        Self { lifetime: Self::MAX_LIFETIME, max_attempts: 5, max_issues: 5, issue_window: TimeDelta::hours(1) }
     }
 }
 
@@ -78,6 +92,8 @@ pub struct OneTimeCode {
     pub user_id: UserId,
     /// What it proves.
     pub purpose: CodePurpose,
+    /// The address or the number that it was issued for: the one that it proves, or that the account is to have.
+    pub target: String,
     /// The keyed hash of the code, as the caller made it.
     pub digest: String,
     /// When it was issued.
@@ -114,6 +130,7 @@ impl OneTimeCode {
     pub fn issue(
         user_id: UserId,
         purpose: CodePurpose,
+        target: String,
         digest: String,
         policy: CodePolicy,
         now: DateTime<Utc>,
@@ -121,9 +138,10 @@ impl OneTimeCode {
         Self {
             user_id,
             purpose,
+            target,
             digest,
             issued_at: now,
-            expires_at: now + policy.lifetime,
+            expires_at: now + policy.effective_lifetime(),
             attempts_left: policy.max_attempts,
             consumed_at: None,
             issues: 1,
@@ -140,13 +158,14 @@ impl OneTimeCode {
     ///
     /// let now = Utc::now();
     /// let policy = CodePolicy { max_issues: 2, ..CodePolicy::default() };
-    /// let first = OneTimeCode::issue(UserId(1), CodePurpose::PasswordReset, "a".into(), policy, now);
-    /// let second = first.reissue("b".into(), policy, now).unwrap();
-    /// assert_eq!(second.reissue("c".into(), policy, now), None);
-    /// assert!(second.reissue("c".into(), policy, now + TimeDelta::hours(1)).is_some());
+    /// let address = || "ann@example.com".to_owned();
+    /// let first = OneTimeCode::issue(UserId(1), CodePurpose::PasswordReset, address(), "a".into(), policy, now);
+    /// let second = first.reissue(address(), "b".into(), policy, now).unwrap();
+    /// assert_eq!(second.reissue(address(), "c".into(), policy, now), None);
+    /// assert!(second.reissue(address(), "c".into(), policy, now + TimeDelta::hours(1)).is_some());
     /// ```
-    pub fn reissue(&self, digest: String, policy: CodePolicy, now: DateTime<Utc>) -> Option<Self> {
-        let new = Self::issue(self.user_id, self.purpose, digest, policy, now);
+    pub fn reissue(&self, target: String, digest: String, policy: CodePolicy, now: DateTime<Utc>) -> Option<Self> {
+        let new = Self::issue(self.user_id, self.purpose, target, digest, policy, now);
         if now >= self.counted_since + policy.issue_window {
             return Some(new);
         }
@@ -166,7 +185,8 @@ impl OneTimeCode {
     ///
     /// let now = Utc::now();
     /// let policy = CodePolicy::default();
-    /// let mut code = OneTimeCode::issue(UserId(1), CodePurpose::EmailVerification, "digest".into(), policy, now);
+    /// let (purpose, target) = (CodePurpose::EmailVerification, "ann@example.com".to_owned());
+    /// let mut code = OneTimeCode::issue(UserId(1), purpose, target, "digest".into(), policy, now);
     /// assert_eq!(code.attempt(now, |digest| digest == "other"), Verdict::Wrong);
     /// assert_eq!(code.attempt(now, |digest| digest == "digest"), Verdict::Accepted);
     /// assert_eq!(code.attempt(now, |digest| digest == "digest"), Verdict::Consumed);
@@ -195,9 +215,13 @@ impl OneTimeCode {
 mod tests {
     use super::*;
 
+    fn issued_under(policy: CodePolicy) -> OneTimeCode {
+        let (purpose, target) = (CodePurpose::PasswordReset, "ann@example.com".to_owned());
+        OneTimeCode::issue(UserId(1), purpose, target, "d".into(), policy, DateTime::UNIX_EPOCH)
+    }
+
     fn issued() -> OneTimeCode {
-        let policy = CodePolicy::default();
-        OneTimeCode::issue(UserId(1), CodePurpose::PasswordReset, "d".into(), policy, DateTime::UNIX_EPOCH)
+        issued_under(CodePolicy::default())
     }
 
     #[test]
@@ -234,6 +258,25 @@ mod tests {
         let end = DateTime::UNIX_EPOCH + TimeDelta::minutes(10);
         assert_eq!(issued().attempt(end - TimeDelta::microseconds(1), |_| true), Verdict::Accepted);
         assert_eq!(issued().attempt(end, |_| true), Verdict::Expired);
+    }
+
+    #[test]
+    fn no_policy_makes_it_live_longer_than_ten_minutes() {
+        let lifetime = |lifetime| {
+            let code = issued_under(CodePolicy { lifetime, ..CodePolicy::default() });
+            code.expires_at - code.issued_at
+        };
+        assert_eq!(lifetime(TimeDelta::days(1)), TimeDelta::minutes(10));
+        assert_eq!(lifetime(TimeDelta::minutes(3)), TimeDelta::minutes(3));
+    }
+
+    #[test]
+    fn a_new_one_is_for_its_own_target_and_leaves_nothing_of_the_last_but_the_count() {
+        let mut first = issued();
+        first.attempt(DateTime::UNIX_EPOCH, |_| true);
+        let second = first.reissue("bea@example.com".into(), "e".into(), CodePolicy::default(), DateTime::UNIX_EPOCH);
+        let expected = OneTimeCode { target: "bea@example.com".into(), digest: "e".into(), issues: 2, ..issued() };
+        assert_eq!(second, Some(expected));
     }
 
     #[test]

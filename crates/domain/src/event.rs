@@ -1,4 +1,15 @@
+use crate::closed_set::closed_set;
 use crate::{ApplicationId, ApplicationStatus, JobId, PlanName, SubscriptionId, UserId, UserType};
+
+closed_set! {
+    /// A change of how a user signs in or is reached. Its owner is told of each, in case it was somebody else.
+    SecurityChange {
+        /// The account has another e-mail address.
+        EmailChanged = "email_changed",
+        /// The account has another phone number.
+        PhoneNumberChanged = "phone_number_changed",
+    }
+}
 
 /// Something that happened and that other parts act upon in the same transaction. Entities return events; publishing
 /// them is up to the caller.
@@ -16,6 +27,14 @@ pub enum Event {
     PasswordChanged {
         /// Whose password it is.
         user_id: UserId,
+    },
+    /// How a user signs in or is reached was changed; its owner is told, at the address that the account has when this
+    /// is published.
+    SecurityChanged {
+        /// Whose account it is.
+        user_id: UserId,
+        /// What was changed.
+        change: SecurityChange,
     },
     /// A candidate applied; the employer is told.
     ApplicationSubmitted {

@@ -20,7 +20,7 @@
 //! | States | [`Version`] |
 //! | Identities | [`UserId`], [`CandidateId`], [`ProfessionalProfileId`], [`EmployerId`], [`JobId`], [`ApplicationId`], [`PlanId`], [`SubscriptionId`], [`DocumentId`], [`NotificationId`] |
 //! | Broken rules | [`Violations`] and [`NON_FIELD`] for a whole form; [`EmailError`], [`PhoneError`], [`PasswordError`], [`TextError`], [`WebAddressError`], [`MoneyError`], [`PayError`], [`PeriodError`], [`DocumentError`], [`NotAChoice`] for one value; [`JobError`], [`QuotaExceeded`] for a state |
-//! | Events | [`Event`] |
+//! | Events | [`Event`], [`SecurityChange`] |
 
 mod account;
 mod application;
@@ -63,7 +63,7 @@ pub use currency::Currency;
 pub use document::{DocumentError, DocumentFormat, DocumentKind, StoredDocument};
 pub use email::{EmailAddress, EmailError};
 pub use employer::{EmployerDetails, EmployerProfile};
-pub use event::Event;
+pub use event::{Event, SecurityChange};
 pub use id::{
     ApplicationId, CandidateId, DocumentId, EmployerId, JobId, NotificationId, PlanId, ProfessionalProfileId,
     SubscriptionId, UserId,

@@ -1,18 +1,29 @@
+pub(crate) mod contact;
 pub(crate) mod directory;
 pub(crate) mod passwords;
 pub(crate) mod registration;
 pub(crate) mod sessions;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
+use jobportal_application::Actor;
 use utoipa::ToSchema;
 
+use crate::App;
 use crate::error::ApiError;
+use crate::limits::{self, by_address, by_user};
 
 type Answer = Result<HttpResponse, ApiError>;
 
 const TAG: &str = "Accounts";
 
 const CODE_SENT: &str = "OTP has been generated";
+
+/// Counts a try of the present password by a user who is signed in: with a stolen token it must not be guessed, whatever is
+/// asked for with it.
+async fn counts_password(app: &App, request: &HttpRequest, actor: &Actor) -> Result<(), ApiError> {
+    by_address(app, request, &limits::SIGN_IN).await?;
+    by_user(app, request, actor, &limits::CHANGE_PASSWORD).await
+}
 
 /// A refusal that has a key of its own.
 #[derive(ToSchema)]

@@ -20,7 +20,7 @@ pub(crate) const REGISTER: RatePolicy = policy("register", 60, 3_600);
 pub(crate) const SIGN_IN: RatePolicy = policy("sign_in", 60, 60);
 /// Tries to sign in to one account.
 pub(crate) const SIGN_IN_ACCOUNT: RatePolicy = policy("sign_in_account", 10, 60);
-/// Tries of the present password by one user who wants another one.
+/// Tries of the present password by one user who is signed in.
 pub(crate) const CHANGE_PASSWORD: RatePolicy = policy("change_password", 10, 60);
 /// Everything that one user writes.
 const WRITE: RatePolicy = policy("write", 300, 60);

@@ -7,7 +7,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, Scope, guard};
 
-use crate::accounts::{directory, passwords, registration, sessions};
+use crate::accounts::{contact, directory, passwords, registration, sessions};
 use crate::conditional::conditional;
 use crate::error::ApiError;
 use crate::jobs::lifecycle;
@@ -78,6 +78,19 @@ pub(crate) fn table() -> Vec<Entry> {
             "/account/change-password",
             [on(PATCH, passwords::change_password, passwords::change_password_doc)
                 .deprecated("accounts_change_password_old")],
+        ),
+        at("/account/change-email", [on(POST, contact::request_email_change, contact::request_email_change_doc)]),
+        at(
+            "/account/change-email/confirm",
+            [on(POST, contact::confirm_email_change, contact::confirm_email_change_doc)],
+        ),
+        at(
+            "/account/change-phone",
+            [on(POST, contact::request_phone_number_change, contact::request_phone_number_change_doc)],
+        ),
+        at(
+            "/account/change-phone/confirm",
+            [on(POST, contact::confirm_phone_number_change, contact::confirm_phone_number_change_doc)],
         ),
         at(
             "/candidate/profile",

@@ -62,7 +62,7 @@ impl Composer {
 pub(crate) mod tests {
     use chrono::DateTime;
     use jobportal_application::Notification;
-    use jobportal_domain::{Code, EmailAddress, NotificationId};
+    use jobportal_domain::{Code, EmailAddress, NotificationId, SecurityChange};
 
     use super::*;
 
@@ -119,12 +119,35 @@ pub(crate) mod tests {
             company_name: "ACME".to_owned(),
             status: "interviewed".to_owned(),
         };
-        let kinds: [(Notification<Code>, &str, &[&str]); 7] = [
+        let security_changed =
+            |change: SecurityChange| Notification::SecurityChanged { change: change.as_str().to_owned() };
+        let kinds: [(Notification<Code>, &str, &[&str]); 12] = [
             (welcome(), "Welcome", &["012345", "until ", "POST /account/verify_otp/", "POST /account/resend_otp/"]),
             (
                 Notification::PasswordReset { code: code(), valid_minutes: 10 },
                 "new password",
                 &["012345", "until ", "POST /account/password-reset/confirm/"],
+            ),
+            (
+                Notification::EmailChange { code: code(), valid_minutes: 10 },
+                "new e-mail address",
+                &["012345", "until ", "POST /account/change-email/confirm/"],
+            ),
+            (
+                Notification::PhoneNumberChange { code: code(), valid_minutes: 10 },
+                "new phone number",
+                &["012345", "until ", "POST /account/change-phone/confirm/"],
+            ),
+            (Notification::EmailTaken, "asked to use", &["nothing was changed", "POST /account/password-reset/"]),
+            (
+                security_changed(SecurityChange::EmailChanged),
+                "e-mail address was changed",
+                &["the new one", "whoever runs this portal"],
+            ),
+            (
+                security_changed(SecurityChange::PhoneNumberChanged),
+                "phone number was changed",
+                &["phone number", "POST /account/password-reset/"],
             ),
             (Notification::PasswordChanged, "changed", &["was changed", "POST /account/password-reset/"]),
             (

@@ -1,7 +1,7 @@
 use askama::Template;
 use chrono::TimeDelta;
 use jobportal_application::{Mail, Notification};
-use jobportal_domain::Code;
+use jobportal_domain::{Code, SecurityChange};
 
 /// The most characters that are shown of a name or title.
 const SHOWN: usize = 80;
@@ -28,7 +28,14 @@ pub(crate) fn subject(content: &Notification<Code>) -> Option<String> {
     Some(match content {
         Notification::Welcome { .. } => "Welcome to the job portal: your verification code".to_owned(),
         Notification::PasswordReset { .. } => "Your code for a new password".to_owned(),
+        Notification::EmailChange { .. } => "Your code for a new e-mail address".to_owned(),
+        Notification::PhoneNumberChange { .. } => "Your code for a new phone number".to_owned(),
+        Notification::EmailTaken => "Somebody asked to use your e-mail address".to_owned(),
         Notification::PasswordChanged => "Your password was changed".to_owned(),
+        Notification::SecurityChanged { change } => match SecurityChange::parse(change).ok()? {
+            SecurityChange::EmailChanged => "Your e-mail address was changed".to_owned(),
+            SecurityChange::PhoneNumberChanged => "Your phone number was changed".to_owned(),
+        },
         Notification::ApplicationReceived { job_title, .. } => format!("New application: {}", one_line(job_title)),
         Notification::ApplicationStatusChanged { job_title, .. } => {
             format!("Your application: {}", one_line(job_title))
@@ -41,11 +48,39 @@ pub(crate) fn subject(content: &Notification<Code>) -> Option<String> {
 /// When the code of a mail ends, as a time of day: a mail may arrive long after it was asked for.
 pub(crate) fn until(mail: &Mail) -> String {
     match mail.content {
-        Notification::Welcome { valid_minutes, .. } | Notification::PasswordReset { valid_minutes, .. } => {
+        Notification::Welcome { valid_minutes, .. }
+        | Notification::PasswordReset { valid_minutes, .. }
+        | Notification::EmailChange { valid_minutes, .. }
+        | Notification::PhoneNumberChange { valid_minutes, .. } => {
             let lifetime = TimeDelta::try_minutes(valid_minutes).unwrap_or_default();
             (mail.created_at + lifetime).format("%H:%M UTC on %-d %B %Y").to_string()
         }
         _ => String::new(),
+    }
+}
+
+/// What was changed; no line is too long for a plain text.
+pub(crate) fn what(change: &str) -> &'static str {
+    match SecurityChange::parse(change) {
+        Ok(SecurityChange::EmailChanged) => {
+            "The e-mail address of your account was changed. From now on mails go to\nthe new one."
+        }
+        Ok(SecurityChange::PhoneNumberChanged) => "The phone number of your account was changed.",
+        Err(_) => "",
+    }
+}
+
+/// What to do about a change that the owner did not make.
+pub(crate) fn advice(change: &str) -> &'static str {
+    match SecurityChange::parse(change) {
+        // A code for a new password would go to the new address.
+        Ok(SecurityChange::EmailChanged) => {
+            "If it was not you, tell whoever runs this portal at once: nobody else can\ngive you the account back."
+        }
+        _ => {
+            "If it was not you, somebody else has your password. Set a new one at once:\n\
+             POST /account/password-reset/ with your e-mail address brings a code."
+        }
     }
 }
 

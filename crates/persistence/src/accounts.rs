@@ -143,6 +143,23 @@ impl UserRepository for Session<'_> {
         Ok(())
     }
 
+    fn set_email(&mut self, id: UserId, email: &EmailAddress, now: DateTime<Utc>) -> Result<(), RepositoryError> {
+        let changes = (users::email.eq(email.as_str()), users::updated_at.eq(At(now)));
+        both!(self, |c| update(users::table.find(id.0)).set(changes).execute(c))?;
+        Ok(())
+    }
+
+    fn set_phone_number(
+        &mut self,
+        id: UserId,
+        phone_number: &PhoneNumber,
+        now: DateTime<Utc>,
+    ) -> Result<(), RepositoryError> {
+        let changes = (users::phone_number.eq(phone_number.as_str()), users::updated_at.eq(At(now)));
+        both!(self, |c| update(users::table.find(id.0)).set(changes).execute(c))?;
+        Ok(())
+    }
+
     fn summary(&mut self, id: UserId) -> Result<Option<AccountSummary>, RepositoryError> {
         let query = users::table.find(id.0);
         let contacts = both!(self, |c| query.select(ContactRow::as_select()).load(c))?;
@@ -185,6 +202,7 @@ impl UserRepository for Session<'_> {
 struct CodeRow {
     user_id: i64,
     purpose: String,
+    target: String,
     digest: String,
     issued_at: At,
     expires_at: At,
@@ -199,6 +217,7 @@ impl From<&OneTimeCode> for CodeRow {
         Self {
             user_id: code.user_id.0,
             purpose: code.purpose.as_str().to_owned(),
+            target: code.target.clone(),
             digest: code.digest.clone(),
             issued_at: At(code.issued_at),
             expires_at: At(code.expires_at),
@@ -217,6 +236,7 @@ impl TryFrom<CodeRow> for OneTimeCode {
         Ok(Self {
             user_id: UserId(row.user_id),
             purpose: stored("one_time_codes.purpose", CodePurpose::parse(&row.purpose))?,
+            target: row.target,
             digest: row.digest,
             issued_at: row.issued_at.0,
             expires_at: row.expires_at.0,

@@ -19,6 +19,7 @@ table! {
     one_time_codes (user_id, purpose) {
         user_id -> BigInt,
         purpose -> Text,
+        target -> Text,
         digest -> Text,
         issued_at -> crate::time::Instant,
         expires_at -> crate::time::Instant,

@@ -40,12 +40,15 @@ pub(crate) fn list(problems: &[Problem]) -> String {
     format!("\n  {}", lines.join("\n  "))
 }
 
-/// What must not be so where real people's data is kept. Nothing in the development profile.
+/// What must not be so: in any profile, and where real people's data is kept.
 pub fn safety(settings: &Settings) -> Vec<Problem> {
-    if settings.profile == Profile::Development {
-        return Vec::new();
-    }
     let mut problems = Vec::new();
+    if time_delta(settings.accounts.otp_lifetime) > CodePolicy::MAX_LIFETIME {
+        problems.push(Problem::new("accounts.otp_lifetime", "must be 10m or less"));
+    }
+    if settings.profile == Profile::Development {
+        return problems;
+    }
     match settings.auth.jwt_secret.expose() {
         "" => problems.push(Problem::new("auth.jwt_secret", "is not set; make one with: openssl rand -base64 48")),
         secret => problems.extend(weakness(secret).map(|weakness| {
@@ -58,12 +61,9 @@ pub fn safety(settings: &Settings) -> Vec<Problem> {
     if settings.accounts.expose_otp {
         problems.push(Problem::new("accounts.expose_otp", "must be off: it gives codes to whoever asks"));
     }
-    let codes = CodePolicy::default();
-    if time_delta(settings.accounts.otp_lifetime) > codes.lifetime {
-        problems.push(Problem::new("accounts.otp_lifetime", "must be 10m or less"));
-    }
-    if settings.accounts.otp_max_attempts > codes.max_attempts {
-        problems.push(Problem::new("accounts.otp_max_attempts", format!("must be {} or less", codes.max_attempts)));
+    let max_attempts = CodePolicy::default().max_attempts;
+    if settings.accounts.otp_max_attempts > max_attempts {
+        problems.push(Problem::new("accounts.otp_max_attempts", format!("must be {max_attempts} or less")));
     }
     if settings.mail.url.expose().is_empty() {
         problems.push(Problem::new(
@@ -161,6 +161,16 @@ mod tests {
         ] {
             let problems = safety(&production(&[(name, value)]));
             assert_eq!(problems.iter().map(|problem| problem.setting).collect::<Vec<_>>(), [name], "{value}");
+        }
+    }
+
+    #[test]
+    fn no_profile_lets_a_code_live_longer_than_ten_minutes() {
+        for (value, is_refused) in [("11m", true), ("1h", true), ("10m", false), ("30s", false)] {
+            let development = Settings::load_from(&[("accounts.otp_lifetime", value)]).unwrap();
+            for problems in [safety(&development), safety(&production(&[("accounts.otp_lifetime", value)]))] {
+                assert_eq!(problems.iter().any(|p| p.setting == "accounts.otp_lifetime"), is_refused, "{value}");
+            }
         }
     }
 

@@ -1,61 +1,107 @@
-use jobportal_domain::{Code, CodePurpose, EmailAddress, OneTimeCode, UserId, Verdict, Violations};
+use jobportal_domain::{Code, CodePurpose, EmailAddress, OneTimeCode, User, UserId, Verdict, Violations};
 
 use super::Accounts;
 use crate::{Error, NewNotification, Notification, Result, SealedCode, UnitOfWork};
 
 impl Accounts {
-    /// Issues a code in place of the last one, and puts the mail that brings it into the outbox. Where the user got as many as
-    /// the policy allows, nothing happens: who asks may be somebody else, who wants to guess or to annoy.
+    /// Stores the digest of a code in place of that of the last one. False where the user got as many as the policy allows:
+    /// who asks may be somebody else, who wants to guess or to annoy.
+    pub(super) fn keep_code(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        user_id: UserId,
+        purpose: CodePurpose,
+        target: &str,
+        code: &Code,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let salt = self.random.public_id()?;
+        let digest = self.vault.digest(&context(user_id, purpose, target, &salt), code.expose());
+        let (target, digest, policy) = (target.to_owned(), format!("{salt}.{digest}"), self.settings.codes);
+        let issued = match uow.codes().lock(user_id, purpose)? {
+            Some(former) => former.reissue(target, digest, policy, now),
+            None => Some(OneTimeCode::issue(user_id, purpose, target, digest, policy, now)),
+        };
+        let Some(issued) = issued else {
+            tracing::info!(%user_id, %purpose, "no further code for now");
+            return Ok(false);
+        };
+        uow.codes().replace(&issued)?;
+        Ok(true)
+    }
+
+    /// Puts the mail that brings a code into the outbox.
+    pub(super) fn send_code(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        purpose: CodePurpose,
+        recipient: &EmailAddress,
+        code: &Code,
+    ) -> Result<()> {
+        let code = SealedCode(self.vault.seal(code.expose())?);
+        let valid_minutes = self.settings.codes.effective_lifetime().num_minutes();
+        let content = match purpose {
+            CodePurpose::EmailVerification => Notification::Welcome { code, valid_minutes },
+            CodePurpose::PasswordReset => Notification::PasswordReset { code, valid_minutes },
+            CodePurpose::EmailChange => Notification::EmailChange { code, valid_minutes },
+            CodePurpose::PhoneNumberChange => Notification::PhoneNumberChange { code, valid_minutes },
+        };
+        let created_at = self.clock.now();
+        uow.outbox().enqueue(&NewNotification { recipient: recipient.clone(), content, created_at })?;
+        Ok(())
+    }
+
+    /// Sends a code to the address that it is to prove, unless the user got as many as the policy allows.
     pub(super) fn issue_code(
         &self,
         uow: &mut dyn UnitOfWork,
         user_id: UserId,
-        email: &EmailAddress,
         purpose: CodePurpose,
+        email: &EmailAddress,
         code: &Code,
     ) -> Result<()> {
-        let now = self.clock.now();
-        let digest = self.vault.digest(&context(user_id, purpose), code.expose());
-        let policy = self.settings.codes;
-        let issued = match uow.codes().lock(user_id, purpose)? {
-            Some(former) => former.reissue(digest, policy, now),
-            None => Some(OneTimeCode::issue(user_id, purpose, digest, policy, now)),
-        };
-        let Some(issued) = issued else {
-            tracing::info!(%user_id, %purpose, "no further code for now");
-            return Ok(());
-        };
-        uow.codes().replace(&issued)?;
-        let sealed = SealedCode(self.vault.seal(code.expose())?);
-        let valid_minutes = policy.lifetime.num_minutes();
-        let content = match purpose {
-            CodePurpose::EmailVerification => Notification::Welcome { code: sealed, valid_minutes },
-            CodePurpose::PasswordReset => Notification::PasswordReset { code: sealed, valid_minutes },
-        };
-        uow.outbox().enqueue(&NewNotification { recipient: email.clone(), content, created_at: now })?;
+        if self.keep_code(uow, user_id, purpose, email.as_str(), code)? {
+            self.send_code(uow, purpose, email, code)?;
+        }
         Ok(())
     }
 
-    /// Uses up one try at the user's code for `purpose`. The caller must let the transaction commit whatever the answer:
-    /// a try that is undone is a try too many.
+    /// Uses up one try at the user's code for `purpose`; returns what it was issued for, if it is accepted. The caller must
+    /// let the transaction commit whatever the answer: a try that is undone is a try too many.
     pub(super) fn try_code(
         &self,
         uow: &mut dyn UnitOfWork,
         user_id: UserId,
         purpose: CodePurpose,
         code: &Code,
-    ) -> Result<bool> {
-        let Some(mut kept) = uow.codes().lock(user_id, purpose)? else { return Ok(false) };
-        let context = context(user_id, purpose);
-        let verdict = kept.attempt(self.clock.now(), |digest| self.vault.matches(&context, code.expose(), digest));
+    ) -> Result<Option<String>> {
+        let Some(mut kept) = uow.codes().lock(user_id, purpose)? else { return Ok(None) };
+        let target = kept.target.clone();
+        let verdict = kept.attempt(self.clock.now(), |kept| {
+            kept.split_once('.').is_some_and(|(salt, digest)| {
+                self.vault.matches(&context(user_id, purpose, &target, salt), code.expose(), digest)
+            })
+        });
         uow.codes().update(&kept)?;
-        Ok(verdict == Verdict::Accepted)
+        Ok((verdict == Verdict::Accepted).then_some(target))
+    }
+
+    /// Uses up one try at a code that proves the address which the account has now: one that was sent to its former address
+    /// proves nothing. The transaction must commit, as after [`Self::try_code`].
+    pub(super) fn proves(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        user: &User,
+        purpose: CodePurpose,
+        code: &Code,
+    ) -> Result<bool> {
+        Ok(self.try_code(uow, user.id, purpose, code)?.is_some_and(|target| target == user.email.as_str()))
     }
 }
 
-/// Binds a digest to one user and purpose, so that no other code's digest can stand in for it.
-fn context(user_id: UserId, purpose: CodePurpose) -> String {
-    format!("code:{purpose}:{user_id}")
+/// Binds a digest to all that the code was issued for, so that no other code's digest can stand in for it.
+fn context(user_id: UserId, purpose: CodePurpose, target: &str, salt: &str) -> String {
+    format!("code:{purpose}:{user_id}:{target}:{salt}")
 }
 
 /// The one answer to every code that is not accepted, so that it tells nothing about the account.

@@ -63,7 +63,7 @@ impl Accounts {
     pub fn request_password_reset(&self, email: &EmailAddress) -> Result<()> {
         let code = self.random.code()?;
         self.store.write(|uow| match uow.users().find_by_email(email)? {
-            Some(user) => self.issue_code(uow, user.id, email, CodePurpose::PasswordReset, &code),
+            Some(user) => self.issue_code(uow, user.id, CodePurpose::PasswordReset, email, &code),
             None => Ok(()),
         })
     }
@@ -90,7 +90,7 @@ impl Accounts {
         // A wrong code is settled before anything is hashed: a guess must not cost the server a third of a second.
         let accepted = self.store.write(|uow| {
             let Some(user) = uow.users().find_by_email(&email)? else { return Ok(None) };
-            if !self.try_code(uow, user.id, CodePurpose::PasswordReset, &code)? {
+            if !self.proves(uow, &user, CodePurpose::PasswordReset, &code)? {
                 return Ok(None);
             }
             // Only who has the code may learn that a password is like the number; the code stays good for another one.
@@ -326,6 +326,17 @@ mod tests {
             let broken = violations(accounts.reset_password(&reset(address, typed, NEW, NEW)));
             assert_eq!(broken, one_answer, "{address} {typed}");
         }
+    }
+
+    #[test]
+    fn a_code_that_was_sent_to_a_former_address_resets_nothing() {
+        let mut fixture = AccountsFixture::default();
+        let moved = User { email: email("ann@new.example"), ..user() };
+        fixture.expect_user(&moved);
+        fixture.uow.codes.expect_lock().returning(|_, purpose| Ok(Some(kept_code(purpose))));
+        fixture.uow.codes.expect_update().returning(|_| Ok(()));
+        let (accounts, _) = fixture.wire();
+        assert!(accounts.reset_password(&reset("ann@new.example", CODE, NEW, NEW)).is_err());
     }
 
     #[test]

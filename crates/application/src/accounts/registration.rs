@@ -43,7 +43,7 @@ impl Accounts {
         let code = self.random.code()?;
         user.verified_at = None;
         self.store_new(&user, once, |uow, user_id| {
-            self.issue_code(uow, user_id, &user.email, CodePurpose::EmailVerification, &code)?;
+            self.issue_code(uow, user_id, CodePurpose::EmailVerification, &user.email, &code)?;
             Ok(Registered { user_id, code: code.clone() })
         })
     }
@@ -72,7 +72,7 @@ impl Accounts {
         let now = self.clock.now();
         let accepted = self.store.write(|uow| {
             let Some(user) = uow.users().find_by_email(&email)? else { return Ok(false) };
-            if !self.try_code(uow, user.id, CodePurpose::EmailVerification, &code)? {
+            if !self.proves(uow, &user, CodePurpose::EmailVerification, &code)? {
                 return Ok(false);
             }
             // A password reset proves the address too; only one of the two makes the profile.
@@ -91,7 +91,7 @@ impl Accounts {
         let code = self.random.code()?;
         self.store.write(|uow| match uow.users().find_by_email(email)? {
             Some(user) if !user.is_verified() => {
-                self.issue_code(uow, user.id, email, CodePurpose::EmailVerification, &code)
+                self.issue_code(uow, user.id, CodePurpose::EmailVerification, email, &code)
             }
             _ => Ok(()),
         })
@@ -160,15 +160,18 @@ impl Accounts {
         then: impl Fn(&mut dyn UnitOfWork, UserId) -> Result<T>,
     ) -> Result<T> {
         once.write(&*self.store, user.created_at, |uow| {
-            let id = uow.users().insert(user).map_err(|error| match error {
-                RepositoryError::Conflict(Constraint::UserEmail) => Error::invalid("email", EMAIL_TAKEN),
-                RepositoryError::Conflict(Constraint::UserPhoneNumber) => {
-                    Error::invalid("phone_number", PHONE_NUMBER_TAKEN)
-                }
-                other => other.into(),
-            })?;
+            let id = uow.users().insert(user).map_err(taken)?;
             then(uow, id)
         })
+    }
+}
+
+/// What a constraint refused, by the field that is to blame.
+pub(super) fn taken(error: RepositoryError) -> Error {
+    match error {
+        RepositoryError::Conflict(Constraint::UserEmail) => Error::invalid("email", EMAIL_TAKEN),
+        RepositoryError::Conflict(Constraint::UserPhoneNumber) => Error::invalid("phone_number", PHONE_NUMBER_TAKEN),
+        other => other.into(),
     }
 }
 

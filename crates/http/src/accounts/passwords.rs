@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::registration::{EmailRequest, code_receiver};
-use super::{Answer, CODE_SENT, TAG};
+use super::{Answer, CODE_SENT, TAG, counts_password};
 use crate::App;
 use crate::body::{Body, Request};
 use crate::extract::Caller;
 use crate::input::Input;
-use crate::limits::{self, by_account, by_address, by_user};
+use crate::limits::{self, by_account, by_address};
 use crate::openapi::Operation;
 use crate::wire::{StatusBody, TextOrNumber};
 
@@ -109,8 +109,7 @@ pub(crate) async fn change_password(
     else {
         return Err(violations.into());
     };
-    by_address(&app, &request, &limits::SIGN_IN).await?;
-    by_user(&app, &request, &actor, &limits::CHANGE_PASSWORD).await?;
+    counts_password(&app, &request, &actor).await?;
     let command = ChangePassword { old_password, password, confirm_password };
     let portal = app.clone();
     let change = async move { portal.run_hashing(move |app| app.accounts.change_password(&actor, &command)).await };

@@ -3,7 +3,7 @@ use mockall::predicate::{always, eq};
 
 use super::*;
 use crate::fixtures::{
-    AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, dead_codes, digest_of, email, hash_of, kept_code, now,
+    AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, code_digest, dead_codes, email, hash_of, kept_code, now,
     phone_number, sealed, unverified, user, violations,
 };
 use crate::{Access, NewNotification, Notification, Once, RequestKey, SealedCode, StoredReceipt};
@@ -101,10 +101,10 @@ fn an_account_is_stored_unverified_with_the_digest_of_its_code_and_a_sealed_mail
         created_at: now(),
     };
     fixture.uow.users.expect_insert().once().with(eq(stored)).returning(|_| Ok(UserId(8)));
-    let digest = digest_of("code:email_verification:8", CODE);
+    let (purpose, target) = (CodePurpose::EmailVerification, "ben@example.com");
+    let digest = code_digest(UserId(8), purpose, target);
     assert!(!digest.contains(CODE));
-    let policy = fixture.settings.codes;
-    let code = OneTimeCode::issue(UserId(8), CodePurpose::EmailVerification, digest, policy, now());
+    let code = OneTimeCode::issue(UserId(8), purpose, target.to_owned(), digest, fixture.settings.codes, now());
     fixture.uow.codes.expect_lock().returning(|_, _| Ok(None));
     fixture.uow.codes.expect_replace().once().with(eq(code)).returning(|_| Ok(()));
     let mail = NewNotification {
