@@ -43,6 +43,9 @@ pub(crate) enum Way {
     Walk(JobOrder),
 }
 
+/// Of a broad search those jobs are ranked, or thinned out, that are among so many of the first.
+pub(crate) const FIRST: u32 = 10_000;
+
 /// For a phrase PostgreSQL looks at each job with all its words; at so many at most.
 pub(crate) const MAX_CANDIDATES: u32 = 10_000;
 
@@ -131,17 +134,18 @@ impl Conditions<'_> {
         self.rest(to, way);
     }
 
-    /// Jobs among the first ones in an order that all conditions but the words hold for. For words that are in too many jobs.
-    pub(crate) fn first<C>(&self, to: &mut Statement<C>, order: JobOrder, most: u32) {
+    /// Writes `FROM … LIMIT …` for the first jobs `j` in an order that all conditions but the words hold for. For words that are in
+    /// too many jobs.
+    pub(crate) fn first<C>(&self, to: &mut Statement<C>, order: JobOrder) {
         let way = Way::Walk(order);
         let index = if self.engine == Engine::Sqlite { " INDEXED BY " } else { "" };
         let name = if self.engine == Engine::Sqlite { order_of(order).1 } else { "" };
-        to.sql("SELECT j.id FROM jobs AS j").sql(index).sql(name).sql(" WHERE ");
+        to.sql(" FROM jobs AS j").sql(index).sql(name).sql(" WHERE ");
         self.live(to);
         self.parts(to, way);
         self.rest(to, way);
         ordered(to, order);
-        to.sql(&format!(" LIMIT {most}"));
+        to.sql(&format!(" LIMIT {FIRST}"));
     }
 
     /// Those of `first` that the words are in.
@@ -183,7 +187,7 @@ impl Conditions<'_> {
         self.parts(to, way);
     }
 
-    fn words<C>(&self, to: &mut Statement<C>, way: Way) {
+    pub(crate) fn words<C>(&self, to: &mut Statement<C>, way: Way) {
         let text = &self.filter.text;
         if text.is_empty() {
             return;
