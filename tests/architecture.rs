@@ -148,6 +148,16 @@ fn versions_stand_in_one_place() {
 }
 
 #[test]
+fn every_package_keeps_the_lints_of_the_workspace_and_unsafe_code_is_forbidden() {
+    let workspace: toml::Table = std::fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+    assert_eq!(workspace["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    for manifest in manifests() {
+        let inherited = manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
+        assert_eq!(inherited, Some(true), "{} has lints of its own", manifest["package"]["name"]);
+    }
+}
+
+#[test]
 fn both_databases_have_the_same_migrations() {
     let names = |backend: &str| -> BTreeSet<String> {
         let folder = root().join("migrations").join(backend);

@@ -5,7 +5,7 @@
 //! | Topic | Types |
 //! |---|---|
 //! | Accounts | [`User`], [`UserType`], [`Session`], [`EmailAddress`], [`PhoneNumber`] |
-//! | Passwords | [`Password`], [`PasswordHash`], [`is_common_password`], [`MIN_PASSWORD_CHARS`], [`MAX_PASSWORD_BYTES`] |
+//! | Passwords | [`Password`], [`PasswordHash`], [`is_common_password`], [`MIN_PASSWORD_CHARS`], [`MAX_PASSWORD_BYTES`], [`CONTEXT_WORDS`] |
 //! | One-time codes | [`Code`], [`OneTimeCode`], [`CodePolicy`], [`CodePurpose`], [`Verdict`] |
 //! | Candidates | [`CandidateProfile`], [`PersonalDetails`], [`ProfessionalProfile`], [`ProfessionalDetails`], [`Section`], [`MAX_SOCIAL_LINKS`], [`MAX_ENTRIES_PER_SECTION`] |
 //! | Employers | [`EmployerProfile`], [`EmployerDetails`] |
@@ -72,7 +72,9 @@ pub use job::{
     CloseReason, ExperienceLevel, Job, JobAction, JobError, JobPosting, JobState, JobStatus, JobSubtype, JobType,
 };
 pub use money::{Money, MoneyError};
-pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, is_common_password};
+pub use password::{
+    CONTEXT_WORDS, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, is_common_password,
+};
 pub use pay::{Pay, PayError, PayPeriod};
 pub use period::{Period, PeriodError};
 pub use phone::{PhoneError, PhoneNumber};

@@ -16,6 +16,26 @@ pub const MAX_PASSWORD_BYTES: usize = 72;
 /// The share of common characters from which a password counts as similar to what others know of its owner.
 const MAX_SIMILARITY: f64 = 0.7;
 
+/// Words that are nearer at hand here than elsewhere: what this is called and about, and who uses it.
+pub const CONTEXT_WORDS: &[&str] = &[
+    "admin",
+    "applicant",
+    "application",
+    "candidate",
+    "career",
+    "employer",
+    "interview",
+    "job portal",
+    "job-portal",
+    "job_portal",
+    "jobportal",
+    "recruit",
+    "resume",
+    "salary",
+    "subscription",
+    "vacancy",
+];
+
 static COMMON: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("../data/common-passwords.txt").lines().collect());
 
@@ -32,6 +52,9 @@ pub enum PasswordError {
     /// Among the 30,000 passwords that leaks show most often.
     #[error("This password is too common.")]
     Common,
+    /// Half of it or more is one of the [`CONTEXT_WORDS`].
+    #[error("The password is too similar to the name or the subject of this service.")]
+    Contextual,
     /// Nothing but digits.
     #[error("This password is entirely numeric.")]
     Numeric,
@@ -68,7 +91,7 @@ impl Password {
     /// Judges a new password of the user with this address and number, so far as they are known.
     ///
     /// All broken rules are reported, in the order of [`PasswordError`]: it is too short or too long, common
-    /// ([`is_common_password`]), nothing but digits, like the address or the number, or holds a NUL. It is like one of
+    /// ([`is_common_password`]), for the most part one of the [`CONTEXT_WORDS`], nothing but digits, like the address or the number, or holds a NUL. It is like one of
     /// them if 70 % of the characters of both agree in any order, if it is part of it, or if half of the password or
     /// more is it; letter case does not count, and the address counts with and without its domain. No rule asks for
     /// certain kinds of characters (NIST SP 800-63B-4 §3.1.1.2 forbids such rules). Nothing is trimmed.
@@ -85,6 +108,7 @@ impl Password {
             (raw.chars().count() < MIN_PASSWORD_CHARS, PasswordError::TooShort),
             (is_too_long, PasswordError::TooLong),
             (is_common_password(raw), PasswordError::Common),
+            (!is_too_long && CONTEXT_WORDS.iter().any(|word| holds_much_of(raw, word)), PasswordError::Contextual),
             (!raw.is_empty() && raw.chars().all(char::is_numeric), PasswordError::Numeric),
             (similar_to_email, PasswordError::LikeEmail),
             (phone_number.is_some_and(|p| similar(p.as_str())), PasswordError::LikePhoneNumber),
@@ -127,8 +151,14 @@ fn is_similar(password: &str, known: &str) -> bool {
         return false;
     }
     let length = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-    let contained = known.contains(&password) || (password.contains(&known) && length(b) / length(a) >= 0.5);
-    contained || 2.0 * length(shared_chars(&password, &known)) / length(a + b) >= MAX_SIMILARITY
+    known.contains(&password)
+        || holds_much_of(&password, &known)
+        || 2.0 * length(shared_chars(&password, &known)) / length(a + b) >= MAX_SIMILARITY
+}
+
+/// Whether `word`, in lower case, makes up half of the password or more.
+fn holds_much_of(password: &str, word: &str) -> bool {
+    2 * word.chars().count() >= password.chars().count() && password.to_lowercase().contains(word)
 }
 
 /// How many characters the two have in common, each as often as it stands in both, in any order.
@@ -197,6 +227,35 @@ mod tests {
         assert_eq!(judge("jonathan.swift@example.com"), [PasswordError::LikeEmail]);
         assert_eq!(judge("01711223344"), [PasswordError::Numeric, PasswordError::LikePhoneNumber]);
         assert_eq!(judge("x01711223344"), [PasswordError::LikePhoneNumber]);
+    }
+
+    #[test]
+    fn refuses_what_is_mostly_a_word_of_this_service() {
+        for bad in ["jobportal", "JobPortal2026!", "job portal 123", "my-vacancy-1", "EMPLOYER#007"] {
+            assert_eq!(judge(bad), [PasswordError::Contextual], "{bad}");
+        }
+        assert!(judge("no vacancy at the inn").is_empty());
+        assert!(CONTEXT_WORDS.iter().all(|word| *word == word.to_lowercase() && word.len() >= 5));
+    }
+
+    #[test]
+    fn asks_for_no_kind_of_characters_and_forbids_none() {
+        for good in [
+            "lowercaseonly",
+            "UPPERCASEONLY",
+            "!?#$%&()=+*",
+            "  spaces   ",
+            "日本語のことばは長い",
+            "\u{1f40e}\u{1f50b}\u{1f517}\u{1f9f7}abcd",
+            "tab\tbell\u{7}s",
+        ] {
+            assert!(judge(good).is_empty(), "{good:?}: {:?}", judge(good));
+        }
+    }
+
+    #[test]
+    fn accepts_64_characters() {
+        assert!(judge(&"aB3$".repeat(16)).is_empty());
     }
 
     #[test]

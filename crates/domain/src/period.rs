@@ -51,15 +51,14 @@ impl Period {
     /// Reads `[days ]HH:MM:SS`, `MM:SS`, a number of seconds, or ISO 8601 without years, months and fractions.
     pub fn parse(raw: &str) -> Result<Self, PeriodError> {
         let text = raw.trim();
-        if let Some(rest) = text.strip_prefix('-') {
-            // A malformed text stays malformed, whatever its sign.
-            return Self::parse(rest).and_then(|p| if p.0 == 0 { Ok(p) } else { Err(PeriodError::Negative) });
-        }
-        let seconds = match text.strip_prefix(['P', 'p']) {
+        let unsigned = text.trim_start_matches(|c: char| c == '-' || c.is_whitespace());
+        let seconds = match unsigned.strip_prefix(['P', 'p']) {
             Some(iso) => iso_seconds(iso)?,
-            None => clock_seconds(text)?,
+            None => clock_seconds(unsigned)?,
         };
-        Self::from_seconds(seconds)
+        // A malformed text stays malformed, whatever its sign.
+        let period = Self::from_seconds(seconds)?;
+        if unsigned.len() < text.len() && seconds > 0 { Err(PeriodError::Negative) } else { Ok(period) }
     }
 
     /// The length in seconds.
@@ -181,6 +180,8 @@ mod tests {
             ("P1D2W", PeriodError::Malformed),
             ("30 days", PeriodError::Malformed),
             ("--5", PeriodError::Negative),
+            (&"-".repeat(1_000_000), PeriodError::Malformed),
+            (&format!("{}5", "- ".repeat(500_000)), PeriodError::Negative),
             ("-1 00:00:00", PeriodError::Negative),
             ("-P30D", PeriodError::Negative),
             ("3651 00:00:00", PeriodError::TooLong),

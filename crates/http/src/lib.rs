@@ -19,6 +19,8 @@ mod employers;
 mod error;
 mod executor;
 mod extract;
+#[doc(hidden)]
+pub mod fuzzing;
 mod idempotency;
 mod input;
 mod jobs;
