@@ -11,7 +11,7 @@
 //! | Employers | [`EmployerProfile`], [`EmployerDetails`] |
 //! | Jobs | [`Job`], [`JobPosting`], [`JobStatus`], [`JobState`], [`JobAction`], [`CloseReason`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`], [`Workplace`], [`Skills`], [`MAX_SKILLS`] |
 //! | Pay | [`Pay`], [`PayPeriod`], [`Currency`] |
-//! | Search | [`SearchText`], [`Term`], [`spelled_out`], [`MAX_SEARCH_TERMS`], [`MAX_SEARCH_WORD_CHARS`], [`MAX_SEARCH_PHRASE_WORDS`] |
+//! | Search | [`SearchText`], [`Term`], [`spelled_out`], [`MAX_SEARCH_TERMS`], [`MAX_SEARCH_WORD_CHARS`], [`MAX_SEARCH_PHRASE_WORDS`], [`MIN_SEARCH_PREFIX_BYTES`] |
 //! | Applications | [`JobApplication`], [`ApplicationForm`], [`ApplicationStatus`] |
 //! | Plans | [`Plan`], [`PlanName`], [`PlanTerms`], [`Subscription`], [`Renewal`] |
 //! | Daily allowance | [`DailyQuota`], [`next_midnight`] |
@@ -80,7 +80,8 @@ pub use period::{Period, PeriodError};
 pub use phone::{PhoneError, PhoneNumber};
 pub use quota::{DailyQuota, QuotaExceeded, next_midnight};
 pub use search_text::{
-    MAX_SEARCH_PHRASE_WORDS, MAX_SEARCH_TERMS, MAX_SEARCH_WORD_CHARS, SearchText, Term, spelled_out,
+    MAX_SEARCH_PHRASE_WORDS, MAX_SEARCH_TERMS, MAX_SEARCH_WORD_CHARS, MIN_SEARCH_PREFIX_BYTES, SearchText, Term,
+    spelled_out,
 };
 pub use skills::{MAX_SKILLS, Skills};
 pub use subscription::{Plan, PlanName, PlanTerms, Renewal, Subscription};

@@ -9,6 +9,10 @@ pub const MAX_SEARCH_WORD_CHARS: usize = 64;
 /// The most words of a phrase of a [`SearchText`].
 pub const MAX_SEARCH_PHRASE_WORDS: usize = 16;
 
+/// The fewest bytes of the beginning of a word that a [`SearchText`] may ask for: three letters of English, two of most alphabets,
+/// one of Chinese. Fewer begin so many words that no index could tell quickly who has one.
+pub const MIN_SEARCH_PREFIX_BYTES: usize = 3;
+
 /// Names that punctuation is part of, and as what they are searched.
 const SPELLINGS: &[(&str, &str)] = &[("c++", "cplusplus"), ("c#", "csharp"), (".net", " dotnet")];
 
@@ -65,7 +69,7 @@ impl fmt::Display for Term {
 /// | `"project manager"` | the words in this order |
 /// | `front-end` | as `"front end"`: so for all punctuation inside a word, except in the names of [`spelled_out`] |
 /// | `-junior`, `-"team lead"` | not that |
-/// | `engineer*` | all words that begin so |
+/// | `engineer*` | all words that begin so; a shorter beginning than [`MIN_SEARCH_PREFIX_BYTES`] is a word |
 ///
 /// A word is a run of letters and digits of any script, with the marks on them: without its vowel signs and viramas a word of
 /// Bengali is another word. Words are cut at [`MAX_SEARCH_WORD_CHARS`], phrases at [`MAX_SEARCH_PHRASE_WORDS`], the whole at
@@ -198,8 +202,8 @@ impl Token {
         let Some(first) = words.next() else { return Self::Nothing };
         let more: Vec<String> = words.collect();
         let term = match (more.is_empty(), prefix) {
-            (true, false) => Term::Word(first),
-            (true, true) => Term::Prefix(first),
+            (true, true) if first.len() >= MIN_SEARCH_PREFIX_BYTES => Term::Prefix(first),
+            (true, _) => Term::Word(first),
             // Which words begin with the last one is not asked in the midst of a phrase: the star is no more than punctuation.
             (false, _) => Term::Phrase(std::iter::once(first).chain(more).collect()),
         };
@@ -250,6 +254,7 @@ mod tests {
             ("rust\"a b\"go", "rust \"a b\" go"),
             ("front-end node.js UI/UX driver's", "\"front end\" \"node js\" \"ui ux\" \"driver s\""),
             ("engin* -jun* *", "engin* -jun*"),
+            ("a* qa* qua* é* яб* 工*", "a qa qua* é яб* 工*"),
             ("front-en* \"rust\"* en*gin", "\"front en\" rust \"en gin\""),
             ("C++ c# .NET ASP.NET -c++ C++*", "cplusplus csharp dotnet \"asp dotnet\" cplusplus* -cplusplus"),
             ("rust, -go python", "rust python -go"),

@@ -182,7 +182,7 @@ pub(crate) fn search_doc() -> Operation {
         "q",
         string().examples(["rust, go remote", "\"project manager\" -junior", "engin*"]),
         "Words in title, company, skills, location or description. A space means both, a comma or `OR` one of the two, `\"…\"` these \
-         words in this order, `-` not this, a `*` at the end words that begin so; `OR` binds tighter than a space. Nothing is wrong \
+         words in this order, `-` not this, a `*` after three letters or more words that begin so; `OR` binds tighter than a space. Nothing is wrong \
          here: what makes no sense is left out, and so is what is over 32 terms, 64 characters a word or 16 words a phrase.",
     );
     operation.query("id", integer(1), "This one job.");
