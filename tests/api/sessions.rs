@@ -3,7 +3,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
-use futures_util::future::join_all;
 use jobportal_application::{AccessClaims, AccessTokens};
 use jobportal_domain::{EmailAddress, PhoneNumber, UserId, UserType};
 use jobportal_security::JwtTokens;
@@ -13,19 +12,16 @@ use jobportal_tests::client::{Answer, detail};
 use serde_json::{Value, json};
 
 use crate::common::{assert_unauthenticated, text};
+use crate::refresh::refresh;
 
 /// Whether an access token is good.
-async fn is_good(app: &TestApp, token: &str) -> bool {
+pub(crate) async fn is_good(app: &TestApp, token: &str) -> bool {
     let answer = app.get("/account/login-user-info/", Some(token)).await;
     if answer.status == 200 {
         return true;
     }
     assert_unauthenticated(&answer);
     false
-}
-
-async fn refresh(app: &TestApp, token: &str) -> Answer {
-    app.post("/account/token/refresh/", None, json!({ "refresh_token": token })).await
 }
 
 async fn logout(app: &TestApp, account: &Account) -> Answer {
@@ -196,47 +192,6 @@ app_tests! {
         assert_eq!(app.client.send(request).await.status, 200, "a scheme has no letter case (RFC 9110)");
     }
 
-    async fn a_refresh_token_is_used_once(app) {
-        let account = app.candidate().await;
-        let answer = refresh(&app, &account.refresh_token).await;
-        let (access, next) = (text(&answer.json["access_token"]), text(&answer.json["refresh_token"]));
-        assert_eq!(answer.outcome(), (200, json!({ "access_token": access, "refresh_token": next })));
-        assert_ne!(next, account.refresh_token);
-        assert!(is_good(&app, &access).await);
-
-        let spent = refresh(&app, &account.refresh_token).await;
-        assert_unauthenticated(&spent);
-        assert_eq!(spent.outcome(), detail(401, "Token is invalid or expired."));
-        assert_eq!(refresh(&app, &next).await.status, 200, "the new one is not dead with the old one");
-    }
-
-    async fn a_refresh_token_is_used_once_however_many_use_it_at_once(app) {
-        let account = app.candidate().await;
-        let answers = join_all((0..8).map(|_| refresh(&app, &account.refresh_token))).await;
-        let (granted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-        assert_eq!(granted.len(), 1);
-        refused.into_iter().for_each(assert_unauthenticated);
-    }
-
-    async fn a_refresh_token_lives_fourteen_days_from_its_last_use(app) {
-        let account = app.candidate().await;
-        app.pass(TimeDelta::days(13));
-        let renewed = text(&refresh(&app, &account.refresh_token).await.json["refresh_token"]);
-        app.pass(TimeDelta::days(13));
-        let renewed = text(&refresh(&app, &renewed).await.json["refresh_token"]);
-        app.pass(TimeDelta::days(14));
-        assert_unauthenticated(&refresh(&app, &renewed).await);
-    }
-
-    async fn what_is_no_refresh_token_is_refused(app) {
-        let account = app.candidate().await;
-        for token in ["", "x", &account.token, &"A".repeat(6_000)] {
-            assert_unauthenticated(&refresh(&app, token).await);
-        }
-        let answer = app.post("/account/token/refresh/", None, json!({})).await;
-        assert_eq!(answer.outcome(), (400, json!({ "refresh_token": ["This field is required."] })));
-    }
-
     async fn signing_out_ends_both_tokens_at_once_and_no_other_session(app) {
         let account = app.candidate().await;
         let elsewhere = app.again(&account).await;
@@ -280,12 +235,5 @@ app_tests! {
         assert!(is_good(&app, &account.token).await);
         assert_eq!(logout(&app, &account).await.status, 204);
         assert_unauthenticated(&logout(&app, &account).await);
-    }
-
-    async fn a_token_is_kept_as_a_keyed_hash_alone(app) {
-        let account = app.candidate().await;
-        let kept = app.database.values("SELECT id || ' ' || digest AS value FROM sessions");
-        assert_eq!(kept.len(), 1);
-        assert!(!kept.concat().contains(&account.refresh_token), "{kept:?}");
     }
 }

@@ -1,8 +1,6 @@
 use chrono::TimeDelta;
 use jobportal_application::{AccountDetails, Constraint, Error, RepositoryError, UnitOfWork};
-use jobportal_domain::{
-    CodePolicy, CodePurpose, OneTimeCode, PasswordHash, PhoneNumber, Session, User, UserId, UserType,
-};
+use jobportal_domain::{CodePolicy, CodePurpose, OneTimeCode, PasswordHash, PhoneNumber, User, UserId, UserType};
 use jobportal_tests::database::TestDatabase;
 
 use crate::fixtures::{after, apply, at_once, candidate, email, employer, job, new_user, now, page, user};
@@ -18,9 +16,6 @@ on_both![
     a_code_replaces_the_last_one_of_its_purpose,
     a_code_of_each_purpose_is_kept,
     each_concurrent_try_at_a_code_counts,
-    a_session_is_found_by_its_present_digest_alone,
-    a_user_has_so_many_sessions_and_no_more,
-    sessions_end_one_by_one_and_together,
 ];
 
 fn an_account_comes_back_as_it_was_stored(db: &TestDatabase) {
@@ -35,6 +30,7 @@ fn an_account_comes_back_as_it_was_stored(db: &TestDatabase) {
         password_hash: new.password_hash.clone(),
         verified_at: new.verified_at,
         created_at: new.created_at,
+        deactivated_at: None,
     };
     store
         .read(|uow| {
@@ -239,67 +235,4 @@ fn each_concurrent_try_at_a_code_counts(db: &TestDatabase) {
     });
     let left = store.write(|uow| Ok(uow.codes().lock(user, purpose)?.unwrap().attempts_left)).unwrap();
     assert_eq!(left, CodePolicy::default().max_attempts - 4);
-}
-
-fn session(user_id: UserId, number: i64) -> (Session, String) {
-    (Session { id: format!("s{number}"), user_id, expires_at: after(number) }, format!("digest{number}"))
-}
-
-fn a_session_is_found_by_its_present_digest_alone(db: &TestDatabase) {
-    let store = db.store();
-    let user = user(&*store, 1, UserType::Candidate);
-    let (mut session, digest) = session(user, 1);
-    store
-        .write(|uow| {
-            uow.sessions().insert(&session, &digest, 5)?;
-            assert_eq!(uow.sessions().lock_by_digest(&digest)?.as_ref(), Some(&session));
-            session.expires_at = after(9);
-            uow.sessions().rotate(&session, "next")?;
-            assert_eq!(uow.sessions().lock_by_digest(&digest)?, None);
-            assert_eq!(uow.sessions().lock_by_digest("next")?.as_ref(), Some(&session));
-            Ok(())
-        })
-        .unwrap();
-}
-
-fn a_user_has_so_many_sessions_and_no_more(db: &TestDatabase) {
-    let store = db.store();
-    let (ann, bob) = (user(&*store, 1, UserType::Candidate), user(&*store, 2, UserType::Candidate));
-    store
-        .write(|uow| {
-            let (of_bob, digest) = session(bob, 0);
-            uow.sessions().insert(&of_bob, &digest, 1)?;
-            for number in 1..=5 {
-                let (session, digest) = session(ann, number);
-                uow.sessions().insert(&session, &digest, 3)?;
-            }
-            for (number, is_there) in [(0, true), (1, false), (2, false), (3, true), (4, true), (5, true)] {
-                let found = uow.sessions().lock_by_digest(&format!("digest{number}"))?;
-                assert_eq!(found.is_some(), is_there, "{number}");
-            }
-            Ok(())
-        })
-        .unwrap();
-}
-
-fn sessions_end_one_by_one_and_together(db: &TestDatabase) {
-    let store = db.store();
-    let (ann, bob) = (user(&*store, 1, UserType::Candidate), user(&*store, 2, UserType::Candidate));
-    store
-        .write(|uow| {
-            for (user, number) in [(ann, 1), (ann, 2), (ann, 3), (ann, 4), (bob, 5)] {
-                let (session, digest) = session(user, number);
-                uow.sessions().insert(&session, &digest, 9)?;
-            }
-            uow.sessions().delete("s1")?;
-            uow.sessions().delete("unknown")?;
-            let mut ended = uow.sessions().delete_of_user(ann, Some("s3".to_owned()))?;
-            ended.sort();
-            assert_eq!(ended, ["s2", "s4"]);
-            assert_eq!(uow.sessions().delete_of_user(ann, None)?, ["s3"]);
-            assert_eq!(uow.sessions().purge(after(5))?, 0);
-            assert_eq!(uow.sessions().purge(after(6))?, 1);
-            Ok(())
-        })
-        .unwrap();
 }

@@ -39,6 +39,7 @@ mod schedule;
 mod search;
 mod search_pages;
 mod seeding;
+mod sessions;
 mod statements;
 mod store;
 mod subscriptions;

@@ -11,9 +11,9 @@ use jobportal_application::{
     UnitOfWork,
 };
 use jobportal_domain::{
-    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CodePolicy, CodePurpose, DocumentId, DocumentKind,
-    EmployerDetails, EmployerId, JobId, JobState, NotificationId, OneTimeCode, PersonalDetails, PhoneNumber, PlanName,
-    ProfessionalDetails, Section, Session, Subscription, UserId, UserType, Version,
+    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, Client, CodePolicy, CodePurpose, DocumentId,
+    DocumentKind, EmployerDetails, EmployerId, JobId, JobState, NotificationId, OneTimeCode, PersonalDetails,
+    PhoneNumber, PlanName, ProfessionalDetails, Section, Session, Subscription, UserId, UserType, Version,
 };
 use jobportal_tests::database::{TestDatabase, statements};
 
@@ -95,7 +95,9 @@ fn key(number: u32) -> RequestKey {
 }
 
 fn session(number: u32, user_id: UserId) -> Session {
-    Session { id: format!("session-{number}"), user_id, expires_at: minutes(number) }
+    let (id, at) = (format!("session-{number}"), minutes(number));
+    let client = Client::default();
+    Session { id, user_id, client, created_at: at, last_used_at: at, expires_at: at }
 }
 
 fn subscription(user_id: UserId, uow: &mut dyn UnitOfWork) -> Result<Subscription, RepositoryError> {
@@ -160,6 +162,7 @@ fn populate(store: &dyn Store) -> World {
             picture.get_or_insert(stored.id);
             let digest = format!("digest-{number}");
             uow.sessions().insert(&session(number, *user), &digest, 10)?;
+            uow.sessions().end(&[format!("ended-{number}")], minutes(number))?;
             let policy = CodePolicy::default();
             uow.codes().replace(&OneTimeCode::issue(
                 *user,
@@ -236,11 +239,15 @@ fn cases(world: &World) -> Vec<Case> {
         }),
         case("codes: purge", |uow| uow.codes().purge(minutes(ROWS - 10))),
         case("sessions: insert", move |uow| uow.sessions().insert(&session(ROWS, user), "digest", 3)),
-        case("sessions: lock", |uow| uow.sessions().lock_by_digest("digest-7")),
-        case("sessions: rotate", move |uow| uow.sessions().rotate(&session(0, user), "digest")),
-        case("sessions: delete", |uow| uow.sessions().delete("session-7")),
-        case("sessions: delete of user", move |uow| uow.sessions().delete_of_user(user, None)),
+        case("sessions: find", |uow| uow.sessions().find("session-7")),
+        case("sessions: lock", |uow| uow.sessions().lock("session-7")),
+        case("sessions: list", move |uow| uow.sessions().list(user, minutes(ROWS))),
+        case("sessions: renew", move |uow| uow.sessions().renew(&session(0, user), "digest")),
+        case("sessions: end", |uow| uow.sessions().end(&["session-7".to_owned()], now())),
+        case("sessions: end of user", move |uow| uow.sessions().end_of_user(user, None, now())),
+        case("sessions: ended", |uow| uow.sessions().ended_after(Position::before(minutes(9)), 10)),
         case("sessions: purge", |uow| uow.sessions().purge(minutes(ROWS - 10))),
+        case("sessions: purge ended", |uow| uow.sessions().purge_ended(minutes(ROWS - 10))),
         case("candidates: find", move |uow| uow.candidates().find(candidate)),
         case("candidates: find by user", move |uow| uow.candidates().find_by_user(user)),
         case("candidates: id of user", move |uow| uow.candidates().id_of_user(user)),

@@ -3,6 +3,7 @@ mod contact;
 mod directory;
 mod passwords;
 mod reauthentication;
+mod refresh;
 mod registration;
 mod sessions;
 
@@ -11,18 +12,19 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use jobportal_domain::{
     CandidateProfile, CodePolicy, CodePurpose, EmailAddress, EmployerProfile, OneTimeCode, PasswordHash, PhoneNumber,
-    Session, User, UserId, UserType,
+    Session, SessionPolicy, User, UserId, UserType,
 };
 
 pub(crate) use directory::redact;
 pub use passwords::{ChangePassword, ResetPassword};
 pub use reauthentication::Reauthentication;
+pub use refresh::Refreshed;
 pub use registration::{Register, Registered};
 pub use sessions::{SignIn, SignedIn, TokenPair};
 
 use crate::{
-    AccessTokens, Clock, Page, PageRequest, PasswordHasher, RandomSource, RepositoryError, Result, Store, UnitOfWork,
-    Vault,
+    AccessTokens, Clock, Page, PageRequest, PasswordHasher, Position, RandomSource, RepositoryError, Result, Store,
+    UnitOfWork, Vault,
 };
 
 /// An account to store.
@@ -126,21 +128,45 @@ pub trait CodeRepository {
     fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
 }
 
-/// Signed-in devices, found by the keyed hash of their refresh token.
+/// A session that ended, in the order in which they did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedSession {
+    /// Its id.
+    pub session_id: String,
+    /// When it ended, and a number that tells it from others that ended then.
+    pub position: Position,
+}
+
+/// Signed-in devices, each with the keyed hash of its present refresh token; and what ended of late, for nodes that did not end it
+/// themselves.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait SessionRepository {
-    /// Stores a session, and ends the oldest ones of the user beyond `keep`.
+    /// Stores a session, and ends the user's least recently used ones, so that `keep` are left.
     fn insert(&mut self, session: &Session, digest: &str, keep: u32) -> Result<(), RepositoryError>;
-    /// Finds a session and holds it until the end of the transaction, so that a refresh token is used once.
-    fn lock_by_digest(&mut self, digest: &str) -> Result<Option<Session>, RepositoryError>;
-    /// Gives a session a new refresh token and end.
-    fn rotate(&mut self, session: &Session, digest: &str) -> Result<(), RepositoryError>;
-    /// Ends a session.
-    fn delete(&mut self, id: &str) -> Result<(), RepositoryError>;
+    /// Finds a session.
+    fn find(&mut self, id: &str) -> Result<Option<Session>, RepositoryError>;
+    /// Finds a session with the hash of its refresh token, and holds it until the end of the transaction, so that a token is
+    /// used once.
+    fn lock(&mut self, id: &str) -> Result<Option<(Session, String)>, RepositoryError>;
+    /// The sessions of a user that are live at `now`, the last used one first.
+    fn list(&mut self, user_id: UserId, now: DateTime<Utc>) -> Result<Vec<Session>, RepositoryError>;
+    /// Stores when a session was used and when it ends, and the hash of its new refresh token.
+    fn renew(&mut self, session: &Session, digest: &str) -> Result<(), RepositoryError>;
+    /// Ends sessions, those included that are not there any more.
+    fn end(&mut self, ids: &[String], now: DateTime<Utc>) -> Result<(), RepositoryError>;
     /// Ends all sessions of a user but `keep`; returns the ids of those that ended.
-    fn delete_of_user(&mut self, user_id: UserId, keep: Option<String>) -> Result<Vec<String>, RepositoryError>;
-    /// Deletes sessions that ended before `before`; returns how many.
+    fn end_of_user(
+        &mut self,
+        user_id: UserId,
+        keep: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, RepositoryError>;
+    /// Up to `limit` sessions that ended after a position.
+    fn ended_after(&mut self, position: Position, limit: u32) -> Result<Vec<EndedSession>, RepositoryError>;
+    /// Deletes sessions that could not be renewed any more before `before`; returns how many.
     fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
+    /// Forgets sessions that ended before `before`; returns how many.
+    fn purge_ended(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
 }
 
 /// Who may see how to reach a user.
@@ -159,8 +185,8 @@ pub struct AccountSettings {
     pub codes: CodePolicy,
     /// How long an access token lives.
     pub access_lifetime: TimeDelta,
-    /// How long a session lives without being renewed.
-    pub session_lifetime: TimeDelta,
+    /// How long sessions live.
+    pub sessions: SessionPolicy,
     /// Who may see how to reach a user.
     pub directory: Directory,
 }
@@ -170,7 +196,7 @@ impl Default for AccountSettings {
         Self {
             codes: CodePolicy::default(),
             access_lifetime: TimeDelta::minutes(30),
-            session_lifetime: TimeDelta::days(14),
+            sessions: SessionPolicy::default(),
             directory: Directory::Open,
         }
     }
@@ -202,7 +228,8 @@ fn hold(uow: &mut dyn UnitOfWork, id: UserId) -> Result<Option<User>> {
     Ok(uow.users().find(id)?)
 }
 
-/// Holds an account whose password was verified, unless it has another password by now.
+/// Holds an account whose password was verified, unless it has another password by now, or is not in use any more.
 fn hold_verified(uow: &mut dyn UnitOfWork, verified: &User) -> Result<bool> {
-    Ok(hold(uow, verified.id)?.is_some_and(|user| user.password_hash == verified.password_hash))
+    let user = hold(uow, verified.id)?;
+    Ok(user.is_some_and(|user| user.is_active() && user.password_hash == verified.password_hash))
 }

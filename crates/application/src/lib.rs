@@ -4,7 +4,7 @@
 //!
 //! | Topic | Use cases | What goes in and comes out | Ports |
 //! |---|---|---|---|
-//! | Accounts | [`Accounts`], [`AccountSettings`] | [`Register`], [`Registered`], [`SignIn`], [`SignedIn`], [`TokenPair`], [`ChangePassword`], [`ResetPassword`], [`Reauthentication`], [`AccountSummary`], [`AccountDetails`], [`Contact`], [`Directory`] | [`UserRepository`] with [`NewUser`], [`CodeRepository`], [`SessionRepository`], [`SessionDenylist`] |
+//! | Accounts | [`Accounts`], [`AccountSettings`] | [`Register`], [`Registered`], [`SignIn`], [`SignedIn`], [`Refreshed`], [`TokenPair`], [`ChangePassword`], [`ResetPassword`], [`Reauthentication`], [`AccountSummary`], [`AccountDetails`], [`Contact`], [`Directory`] | [`UserRepository`] with [`NewUser`], [`CodeRepository`], [`SessionRepository`] with [`EndedSession`], [`SessionDenylist`] |
 //! | Candidates | [`Candidates`] | [`CandidateAccount`], [`RevisePersonal`], [`ReviseProfessional`], [`Saved`] | [`CandidateRepository`] |
 //! | Employers | [`Employers`] | [`ReviseEmployer`], [`Saved`] | [`EmployerRepository`] |
 //! | Jobs | [`Jobs`] | [`JobDetails`] | [`JobRepository`] with [`OwnedJob`] |
@@ -54,8 +54,8 @@ mod subscriptions;
 
 pub use accounts::{
     AccountDetails, AccountSettings, AccountSummary, Accounts, ChangePassword, CodeRepository, Contact, Directory,
-    NewUser, Reauthentication, Register, Registered, ResetPassword, SessionRepository, SignIn, SignedIn, TokenPair,
-    UserRepository,
+    EndedSession, NewUser, Reauthentication, Refreshed, Register, Registered, ResetPassword, SessionRepository, SignIn,
+    SignedIn, TokenPair, UserRepository,
 };
 pub use actor::Actor;
 pub use applications::{

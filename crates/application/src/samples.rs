@@ -26,10 +26,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobportal_domain::{
-    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, EmailAddress, EmployerDetails,
-    EmployerId, EmployerProfile, ExperienceLevel, Job, JobApplication, JobId, JobPosting, JobStatus, JobSubtype,
-    JobType, Money, PasswordHash, Period, PersonalDetails, PhoneNumber, Plan, PlanId, PlanName, PlanTerms, Skills,
-    Text, User, UserId, UserType, Version,
+    ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, Client, EmailAddress,
+    EmployerDetails, EmployerId, EmployerProfile, ExperienceLevel, Job, JobApplication, JobId, JobPosting, JobStatus,
+    JobSubtype, JobType, Money, PasswordHash, Period, PersonalDetails, PhoneNumber, Plan, PlanId, PlanName, PlanTerms,
+    Session, SessionPolicy, Skills, Text, User, UserId, UserType, Version,
 };
 
 use crate::mocks::MockClock;
@@ -113,7 +113,15 @@ pub fn user() -> User {
         password_hash: PasswordHash::new("a hash"),
         verified_at: Some(now() - TimeDelta::days(30)),
         created_at: now() - TimeDelta::days(30),
+        deactivated_at: None,
     }
+}
+
+/// The session that the candidate asks in, begun five minutes ago.
+pub fn session() -> Session {
+    let client = Client::new(Some("192.0.2.7".to_owned()), Some("Browser/1.0"));
+    let begun = now() - TimeDelta::minutes(5);
+    Session::begin(candidate().session_id, CANDIDATE_USER, client, SessionPolicy::default(), begun)
 }
 
 /// The profile of the candidate.

@@ -39,6 +39,8 @@ pub struct User {
     pub verified_at: Option<DateTime<Utc>>,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
+    /// Since when nobody may use the account; `None`: it is in use.
+    pub deactivated_at: Option<DateTime<Utc>>,
 }
 
 impl User {
@@ -46,23 +48,10 @@ impl User {
     pub const fn is_verified(&self) -> bool {
         self.verified_at.is_some()
     }
-}
 
-/// A signed-in device: lives as long as its refresh token is renewed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// A random name, also in every access token of the session.
-    pub id: String,
-    /// Who signed in.
-    pub user_id: UserId,
-    /// When it ends unless it is renewed before.
-    pub expires_at: DateTime<Utc>,
-}
-
-impl Session {
-    /// Whether the session can still be renewed at `now`; not from [`Self::expires_at`] on.
-    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
-        now < self.expires_at
+    /// Whether the account may be used.
+    pub const fn is_active(&self) -> bool {
+        self.deactivated_at.is_none()
     }
 }
 
@@ -74,13 +63,5 @@ mod tests {
     fn nobody_registers_as_admin() {
         let open: Vec<_> = UserType::ALL.iter().filter(|t| t.is_open_to_registration()).collect();
         assert_eq!(open, [&UserType::Candidate, &UserType::Employer]);
-    }
-
-    #[test]
-    fn a_session_ends_at_its_expiry() {
-        let expires_at = DateTime::UNIX_EPOCH;
-        let session = Session { id: "s".into(), user_id: UserId(1), expires_at };
-        assert!(session.is_live(expires_at - chrono::TimeDelta::seconds(1)));
-        assert!(!session.is_live(expires_at));
     }
 }

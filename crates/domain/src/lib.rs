@@ -4,7 +4,7 @@
 //!
 //! | Topic | Types |
 //! |---|---|
-//! | Accounts | [`User`], [`UserType`], [`Session`], [`EmailAddress`], [`PhoneNumber`] |
+//! | Accounts | [`User`], [`UserType`], [`Session`], [`SessionPolicy`], [`Client`], [`EmailAddress`], [`PhoneNumber`] |
 //! | Passwords | [`Password`], [`PasswordHash`], [`is_common_password`], [`MIN_PASSWORD_CHARS`], [`MAX_PASSWORD_BYTES`], [`CONTEXT_WORDS`] |
 //! | One-time codes | [`Code`], [`OneTimeCode`], [`CodePolicy`], [`CodePurpose`], [`Verdict`] |
 //! | Candidates | [`CandidateProfile`], [`PersonalDetails`], [`ProfessionalProfile`], [`ProfessionalDetails`], [`Section`], [`MAX_SOCIAL_LINKS`], [`MAX_ENTRIES_PER_SECTION`] |
@@ -42,6 +42,7 @@ mod period;
 mod phone;
 mod quota;
 mod search_text;
+mod session;
 mod skills;
 mod subscription;
 mod text;
@@ -50,7 +51,7 @@ mod violations;
 mod web_address;
 mod workplace;
 
-pub use account::{Session, User, UserType};
+pub use account::{User, UserType};
 pub use application::{ApplicationForm, ApplicationStatus, JobApplication};
 pub use candidate::{
     CandidateProfile, MAX_ENTRIES_PER_SECTION, MAX_SOCIAL_LINKS, PersonalDetails, ProfessionalDetails,
@@ -83,6 +84,7 @@ pub use search_text::{
     MAX_SEARCH_PHRASE_WORDS, MAX_SEARCH_TERMS, MAX_SEARCH_WORD_CHARS, MIN_SEARCH_PREFIX_BYTES, SearchText, Term,
     spelled_out,
 };
+pub use session::{Client, Session, SessionPolicy};
 pub use skills::{MAX_SKILLS, Skills};
 pub use subscription::{Plan, PlanName, PlanTerms, Renewal, Subscription};
 pub use text::{Text, TextError};

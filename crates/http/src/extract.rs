@@ -161,6 +161,11 @@ impl App {
         Ok(self.hashing.run(move || use_case(&app)).await??)
     }
 
+    /// Refuses the access tokens of a session that has ended. Other nodes learn it from the store.
+    pub(crate) async fn deny(&self, session_id: &str) {
+        self.denylist.deny(session_id, self.settings.access_lifetime).await;
+    }
+
     /// Ends sessions, also for the access tokens that are out there: `ends` ends them in the store and returns their ids.
     pub(crate) async fn end_sessions(
         self: &std::sync::Arc<Self>,
@@ -169,7 +174,7 @@ impl App {
         let app = std::sync::Arc::clone(self);
         to_the_end(async move {
             for session in ends.await? {
-                app.denylist.deny(&session, app.settings.access_lifetime).await;
+                app.deny(&session).await;
             }
             Ok(())
         })

@@ -35,10 +35,15 @@ pub(crate) const SEND_CODE_ACCOUNT: RatePolicy = policy("send_code_account", 5, 
 
 /// Counts a request towards what its network address may do.
 pub(crate) async fn by_address(app: &App, request: &HttpRequest, policy: &RatePolicy) -> Result<(), ApiError> {
-    if let Some(address) = request.peer_addr() {
-        tell(request, take(app, &network(address.ip()), policy).await?);
+    if let Some(network) = network_of(request) {
+        tell(request, take(app, &network, policy).await?);
     }
     Ok(())
+}
+
+/// The network that a request comes from.
+pub(crate) fn network_of(request: &HttpRequest) -> Option<String> {
+    request.peer_addr().map(|address| network(address.ip()))
 }
 
 /// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a network gives to one customer.

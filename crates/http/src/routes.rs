@@ -67,6 +67,11 @@ pub(crate) fn table() -> Vec<Entry> {
         at("/account/token/refresh", [on(POST, sessions::refresh, sessions::refresh_doc)]),
         at("/account/logout", [on(POST, sessions::logout, sessions::logout_doc)]),
         at(
+            "/account/sessions",
+            [on(GET, sessions::list, sessions::list_doc), on(DELETE, sessions::end_others, sessions::end_others_doc)],
+        ),
+        at("/account/sessions/{id}", [on(DELETE, sessions::end, sessions::end_doc)]),
+        at(
             "/account/password-reset",
             [on(POST, passwords::request_password_reset, passwords::request_password_reset_doc)],
         ),

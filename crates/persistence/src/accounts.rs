@@ -1,17 +1,18 @@
+mod sessions;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::{delete, insert_into, update};
 use jobportal_application::{
-    AccountDetails, AccountSummary, CodeRepository, Contact, NewUser, Page, PageRequest, RepositoryError,
-    SessionRepository, Subject, UserRepository,
+    AccountDetails, AccountSummary, CodeRepository, Contact, NewUser, Page, PageRequest, RepositoryError, Subject,
+    UserRepository,
 };
-use jobportal_domain as domain;
 use jobportal_domain::{CodePurpose, EmailAddress, OneTimeCode, PasswordHash, PhoneNumber, User, UserId, UserType};
 
 use crate::error::stored;
-use crate::schema::{applications, candidates, employers, jobs, one_time_codes, sessions, users};
+use crate::schema::{applications, candidates, employers, jobs, one_time_codes, users};
 use crate::session::Session;
 use crate::time::At;
 
@@ -25,6 +26,7 @@ struct UserRow {
     password_hash: String,
     verified_at: Option<At>,
     created_at: At,
+    deactivated_at: Option<At>,
 }
 
 impl TryFrom<UserRow> for User {
@@ -39,6 +41,7 @@ impl TryFrom<UserRow> for User {
             password_hash: PasswordHash::new(row.password_hash),
             verified_at: row.verified_at.map(|at| at.0),
             created_at: row.created_at.0,
+            deactivated_at: row.deactivated_at.map(|at| at.0),
         })
     }
 }
@@ -272,72 +275,6 @@ impl CodeRepository for Session<'_> {
 
     fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError> {
         let ended = one_time_codes::table.filter(one_time_codes::expires_at.lt(At(before)));
-        both!(self, |c| delete(ended).execute(c)).map(|count| count as u64)
-    }
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = sessions)]
-struct SessionRow {
-    id: String,
-    user_id: i64,
-    expires_at: At,
-}
-
-impl From<SessionRow> for domain::Session {
-    fn from(row: SessionRow) -> Self {
-        Self { id: row.id, user_id: UserId(row.user_id), expires_at: row.expires_at.0 }
-    }
-}
-
-diesel::alias!(sessions as kept_sessions: KeptSessions);
-
-impl SessionRepository for Session<'_> {
-    fn insert(&mut self, session: &domain::Session, digest: &str, keep: u32) -> Result<(), RepositoryError> {
-        let user = session.user_id.0;
-        let newest = kept_sessions
-            .filter(kept_sessions.field(sessions::user_id).eq(user))
-            .order((kept_sessions.field(sessions::expires_at).desc(), kept_sessions.field(sessions::id).desc()))
-            .limit(keep.saturating_sub(1).into())
-            .select(kept_sessions.field(sessions::id));
-        let oldest = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::id.ne_all(newest));
-        both!(self, |c| delete(oldest).execute(c))?;
-        let row = (
-            sessions::id.eq(&session.id),
-            sessions::user_id.eq(user),
-            sessions::digest.eq(digest),
-            sessions::expires_at.eq(At(session.expires_at)),
-        );
-        both!(self, |c| insert_into(sessions::table).values(row).execute(c))?;
-        Ok(())
-    }
-
-    fn lock_by_digest(&mut self, digest: &str) -> Result<Option<domain::Session>, RepositoryError> {
-        let query = sessions::table.filter(sessions::digest.eq(digest));
-        Ok(hold!(self, query.select(SessionRow::as_select()))?.map(domain::Session::from))
-    }
-
-    fn rotate(&mut self, session: &domain::Session, digest: &str) -> Result<(), RepositoryError> {
-        let changes = (sessions::digest.eq(digest), sessions::expires_at.eq(At(session.expires_at)));
-        both!(self, |c| update(sessions::table.find(&session.id)).set(changes).execute(c))?;
-        Ok(())
-    }
-
-    fn delete(&mut self, id: &str) -> Result<(), RepositoryError> {
-        both!(self, |c| delete(sessions::table.find(id)).execute(c))?;
-        Ok(())
-    }
-
-    fn delete_of_user(&mut self, user_id: UserId, keep: Option<String>) -> Result<Vec<String>, RepositoryError> {
-        let ended = sessions::table
-            .filter(sessions::user_id.eq(user_id.0))
-            // No session has an empty name.
-            .filter(sessions::id.ne(keep.unwrap_or_default()));
-        both!(self, |c| delete(ended).returning(sessions::id).get_results(c))
-    }
-
-    fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError> {
-        let ended = sessions::table.filter(sessions::expires_at.lt(At(before)));
         both!(self, |c| delete(ended).execute(c)).map(|count| count as u64)
     }
 }

@@ -12,6 +12,7 @@ table! {
         verified_at -> Nullable<crate::time::Instant>,
         created_at -> crate::time::Instant,
         updated_at -> crate::time::Instant,
+        deactivated_at -> Nullable<crate::time::Instant>,
     }
 }
 
@@ -35,7 +36,19 @@ table! {
         id -> Text,
         user_id -> BigInt,
         digest -> Text,
+        network -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        created_at -> crate::time::Instant,
+        last_used_at -> crate::time::Instant,
         expires_at -> crate::time::Instant,
+    }
+}
+
+table! {
+    ended_sessions (id) {
+        id -> BigInt,
+        session_id -> Text,
+        ended_at -> crate::time::Instant,
     }
 }
 

@@ -12,6 +12,7 @@ use jobportal_http::{App, Drain, Executor, HttpSettings, Ready};
 
 use crate::composition::{Core, Overrides};
 use crate::error::StartError;
+use crate::sessions::EndedSessions;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::worker::Worker;
@@ -27,6 +28,7 @@ pub struct Application {
     server: Server,
     address: SocketAddr,
     worker: Option<Worker>,
+    ended_sessions: EndedSessions,
     drains: Vec<Drain>,
     shutdown: Shutdown,
 }
@@ -41,7 +43,7 @@ impl Application {
     pub fn build_with(settings: Settings, overrides: Overrides) -> Result<Self, StartError> {
         let pool_size = settings.database.pool_size;
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let connections = u32::from(pool_size + Worker::THREADS) + u32::try_from(cores).unwrap_or(1);
+        let connections = u32::from(pool_size + Worker::THREADS + 1) + u32::try_from(cores).unwrap_or(1);
         let files = Arc::new(LocalFiles::open(&settings.files.dir).map_err(StartError::Files)?);
         let core = Core::open(settings, connections, overrides)?;
         let settings = &core.settings;
@@ -50,7 +52,10 @@ impl Application {
         let queue_timeout = settings.database.queue_timeout;
         let (database, database_drain) = Executor::start("database", usize::from(pool_size), queue, queue_timeout)?;
         let (hashing, hashing_drain) = Executor::start("hashing", cores, HASHING_QUEUE, queue_timeout)?;
-        let mut drains = vec![database_drain, hashing_drain];
+        let denylist = Arc::new(MemorySessionDenylist::new());
+        let lifetime = settings.auth.access_lifetime;
+        let (ended_sessions, ended_drain) = EndedSessions::new(core.accounts(), denylist.clone(), lifetime)?;
+        let mut drains = vec![database_drain, hashing_drain, ended_drain];
         let worker = if settings.worker.enabled {
             let (worker, drain) = core.worker(files.clone())?;
             drains.push(drain);
@@ -73,7 +78,7 @@ impl Application {
             tokens: Arc::new(VerifiedTokens::new(core.tokens.clone())),
             vault: core.vault.clone(),
             clock: clock.clone(),
-            denylist: Arc::new(MemorySessionDenylist::new()),
+            denylist,
             limiter: if settings.limits.enabled { Some(Arc::new(MemoryRateLimiter::new())) } else { None },
             responses: core.responses.clone().map(|responses| responses as Arc<dyn ResponseCache<Arc<Ready>>>),
             files,
@@ -88,7 +93,7 @@ impl Application {
             },
         });
         let (server, address) = listen(settings, cores, app)?;
-        Ok(Self { server, address, worker, drains, shutdown: Shutdown::new() })
+        Ok(Self { server, address, worker, ended_sessions, drains, shutdown: Shutdown::new() })
     }
 
     /// The port that the API listens on.
@@ -108,7 +113,9 @@ impl Application {
 
     /// Answers requests and works until the end is asked for, then finishes what was accepted.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { server, worker, drains, shutdown, .. } = self;
+        let Self { server, worker, ended_sessions, drains, shutdown, .. } = self;
+        ended_sessions.load().await.map_err(StartError::Sessions)?;
+        let ended_sessions = tokio::spawn(ended_sessions.run(shutdown.clone()));
         let worker = worker.map(|worker| tokio::spawn(worker.run(shutdown.clone())));
         let handle = server.handle();
         let stop = tokio::spawn({
@@ -120,8 +127,9 @@ impl Application {
         });
         let outcome = server.await;
         shutdown.request();
-        // Both end by themselves now; a panic in them has been logged.
+        // All end by themselves now; a panic in them has been logged.
         let _ = stop.await;
+        let _ = ended_sessions.await;
         if let Some(worker) = worker {
             let _ = worker.await;
         }

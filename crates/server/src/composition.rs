@@ -7,7 +7,7 @@ use jobportal_application::{
     SystemClock, Vault,
 };
 use jobportal_cache::MemoryResponseCache;
-use jobportal_domain::CodePolicy;
+use jobportal_domain::{CodePolicy, SessionPolicy};
 use jobportal_http::{Drain, Executor, Ready};
 use jobportal_notification::from_url;
 use jobportal_persistence::{DatabaseSettings, DieselStore, MigrateError, Migrator};
@@ -101,7 +101,10 @@ impl Core {
                     ..CodePolicy::default()
                 },
                 access_lifetime: time_delta(self.settings.auth.access_lifetime),
-                session_lifetime: time_delta(self.settings.auth.session_lifetime),
+                sessions: SessionPolicy {
+                    lifetime: time_delta(self.settings.auth.session_lifetime),
+                    max_lifetime: time_delta(self.settings.auth.session_max_lifetime),
+                },
                 directory: self.directory(),
             },
         }

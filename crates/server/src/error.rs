@@ -53,6 +53,9 @@ pub enum StartError {
     /// The keys can't be made.
     #[error("the keys of the server can't be made: {0}")]
     Keys(jobportal_application::Error),
+    /// Sessions that have ended can't be read.
+    #[error("sessions that have ended can't be read: {0}; look at whether the database runs")]
+    Sessions(jobportal_application::Error),
     /// The address can't be listened on.
     #[error("can't listen on {address}: {}", listen_problem(.error))]
     Listen {

@@ -11,6 +11,7 @@ mod composition;
 mod error;
 mod logging;
 mod seed;
+mod sessions;
 mod settings;
 mod shutdown;
 mod worker;

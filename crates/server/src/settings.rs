@@ -103,6 +103,8 @@ mod sections {
         pub access_lifetime: Duration,
         #[serde(deserialize_with = "duration")]
         pub session_lifetime: Duration,
+        #[serde(deserialize_with = "duration")]
+        pub session_max_lifetime: Duration,
         pub bcrypt_cost: u32,
     }
 

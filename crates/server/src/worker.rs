@@ -73,7 +73,8 @@ impl Worker {
         let jobs = Jobs::new(self.store.clone(), self.clock.clone());
         let closing = in_batches("closed jobs", move || jobs.close_due());
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        let clean_up: Task = Arc::new(move || clean_up(&store, &clock));
+        let access_lifetime = time_delta(self.settings.auth.access_lifetime);
+        let clean_up: Task = Arc::new(move || clean_up(&store, &clock, access_lifetime));
         let every = self.settings.worker.renewal_every;
         let renewal =
             self.periodically("renewal", every, || self.run_to_end("renewal", &renewal, &shutdown), &shutdown);
@@ -208,12 +209,12 @@ fn in_batches(done: &'static str, batch: impl Fn() -> Result<usize> + Send + Syn
 }
 
 /// Deletes what nobody needs any more.
-fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<Progress> {
+fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, access_lifetime: TimeDelta) -> Result<Progress> {
     let ended = clock.now() - KEEP_ENDED;
     let unverified = clock.now() - KEEP_UNVERIFIED;
     let (codes, sessions, counts, accounts) = store.write(|uow| {
         let codes = uow.codes().purge(ended)?;
-        let sessions = uow.sessions().purge(ended)?;
+        let sessions = uow.sessions().purge(ended)? + uow.sessions().purge_ended(ended - access_lifetime)?;
         let counts = uow.usage().purge(ended.date_naive())?;
         Ok((codes, sessions, counts, uow.users().purge_unverified(unverified)?))
     })?;
@@ -304,8 +305,8 @@ mod tests {
         };
         (0..RECEIPT_BATCH).for_each(|number| insert(number, now - RequestKey::LIFETIME));
         insert(RECEIPT_BATCH, now - RequestKey::LIFETIME + TimeDelta::hours(1));
-        assert!(matches!(clean_up(&core.store, &core.clock), Ok(Progress::More)));
-        assert!(matches!(clean_up(&core.store, &core.clock), Ok(Progress::Done)));
+        assert!(matches!(clean_up(&core.store, &core.clock, TimeDelta::minutes(30)), Ok(Progress::More)));
+        assert!(matches!(clean_up(&core.store, &core.clock, TimeDelta::minutes(30)), Ok(Progress::Done)));
         let left = core.store.write(|uow| Ok(uow.receipts().purge(now, RECEIPT_BATCH)?)).unwrap();
         assert_eq!(left, 1);
     }

@@ -97,7 +97,7 @@ impl Accounts {
             let Some(user) = hold(uow, actor.user_id)? else { return Ok(None) };
             let Some(target) = self.try_code(uow, user.id, purpose, &code)? else { return Ok(None) };
             change(uow, &user, &target, now)?;
-            Ok(Some(uow.sessions().delete_of_user(user.id, Some(actor.session_id.clone()))?))
+            Ok(Some(uow.sessions().end_of_user(user.id, Some(actor.session_id.clone()), now)?))
         })?;
         ended.ok_or_else(rejected)
     }
@@ -222,10 +222,10 @@ mod tests {
         let kept = Some("session-present".to_owned());
         let sessions = &mut fixture.uow.sessions;
         sessions
-            .expect_delete_of_user()
+            .expect_end_of_user()
             .once()
-            .with(eq(CANDIDATE_USER), eq(kept))
-            .returning(|_, _| Ok(vec!["session-other".to_owned()]));
+            .with(eq(CANDIDATE_USER), eq(kept), eq(now()))
+            .returning(|_, _, _| Ok(vec!["session-other".to_owned()]));
     }
 
     #[test]

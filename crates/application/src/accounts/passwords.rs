@@ -54,7 +54,7 @@ impl Accounts {
             }
             uow.users().set_password(user.id, &hash, now)?;
             events::publish(uow, &Event::PasswordChanged { user_id: user.id }, now)?;
-            Ok(uow.sessions().delete_of_user(user.id, Some(actor.session_id.clone()))?)
+            Ok(uow.sessions().end_of_user(user.id, Some(actor.session_id.clone()), now)?)
         })
     }
 
@@ -112,7 +112,7 @@ impl Accounts {
                 events::publish(uow, &Event::EmailVerified { user_id: user.id, user_type: user.user_type }, now)?;
             }
             events::publish(uow, &Event::PasswordChanged { user_id: user.id }, now)?;
-            Ok(uow.sessions().delete_of_user(user.id, None)?)
+            Ok(uow.sessions().end_of_user(user.id, None, now)?)
         })
     }
 }
@@ -168,10 +168,10 @@ mod tests {
         fixture
             .uow
             .sessions
-            .expect_delete_of_user()
+            .expect_end_of_user()
             .once()
-            .with(eq(CANDIDATE_USER), eq(kept.map(ToOwned::to_owned)))
-            .returning(|_, _| Ok(vec!["session-other".to_owned()]));
+            .with(eq(CANDIDATE_USER), eq(kept.map(ToOwned::to_owned)), eq(now()))
+            .returning(|_, _, _| Ok(vec!["session-other".to_owned()]));
         let mail =
             NewNotification { recipient: user().email, content: Notification::PasswordChanged, created_at: now() };
         fixture.uow.outbox.expect_enqueue().once().with(eq(mail)).returning(|_| Ok(NotificationId(1)));

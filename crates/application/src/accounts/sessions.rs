@@ -1,13 +1,15 @@
-use jobportal_domain::{EmailAddress, PhoneNumber, Session, User};
+use jobportal_domain::{Client, EmailAddress, PhoneNumber, Session, User};
 
-use super::{Accounts, hold_verified};
-use crate::{AccessClaims, Actor, Error, Result};
+use super::{Accounts, EndedSession, hold_verified};
+use crate::{AccessClaims, Actor, Error, Position, Result, UnitOfWork};
 
-/// The most sessions a user has; beyond it the oldest ones end.
+/// The most sessions a user has; beyond it the least recently used ones end.
 const MAX_SESSIONS: u32 = 50;
 
-/// What the digest of a refresh token is bound to.
-const REFRESH_TOKEN: &str = "refresh_token";
+/// How many ended sessions are told of in one go.
+const ENDED_BATCH: u32 = 1_000;
+
+const NO_SESSION: Error = Error::NotFound("Session not found.");
 
 /// Asks to sign in.
 #[derive(Clone)]
@@ -16,6 +18,8 @@ pub struct SignIn {
     pub identifier: String,
     /// The password.
     pub password: String,
+    /// What asks.
+    pub client: Client,
 }
 
 /// What a sign-in came to.
@@ -23,7 +27,7 @@ pub struct SignIn {
 pub enum SignedIn {
     /// It worked.
     Granted(TokenPair),
-    /// No account has this identifier and this password.
+    /// No account that is in use has this identifier and this password.
     Refused,
     /// Both are right; the address is not verified yet.
     Unverified,
@@ -59,19 +63,25 @@ impl Accounts {
             self.hasher.verify_nothing(&request.password);
             return Ok(SignedIn::Refused);
         };
-        if !self.hasher.verify(&request.password, &user.password_hash) {
+        if !self.hasher.verify(&request.password, &user.password_hash) || !user.is_active() {
             return Ok(SignedIn::Refused);
         }
         if !user.is_verified() {
             return Ok(SignedIn::Unverified);
         }
-        let expires_at = self.clock.now() + self.settings.session_lifetime;
-        let session = Session { id: self.random.public_id()?, user_id: user.id, expires_at };
-        let pair = self.tokens_of(&user, &session)?;
-        let digest = self.vault.digest(REFRESH_TOKEN, &pair.refresh);
-        // A change of password ends all sessions; one that begins with the former password must not come after it.
+        self.begin_session(&user, &request.client)
+    }
+
+    /// Opens a session for a user whose password was verified, unless the account has changed meanwhile: a change of password
+    /// ends all sessions, and one that begins with the former password must not come after it.
+    fn begin_session(&self, user: &User, client: &Client) -> Result<SignedIn> {
+        let (now, policy) = (self.clock.now(), self.settings.sessions);
+        let session = Session::begin(self.random.public_id()?, user.id, client.clone(), policy, now);
+        let refresh = self.first_refresh_token(&session)?;
+        let pair = TokenPair { access: self.access_token(user, &session)?, refresh };
+        let digest = self.refresh_digest(&pair.refresh);
         let granted = self.store.write(|uow| {
-            let unchanged = hold_verified(uow, &user)?;
+            let unchanged = hold_verified(uow, user)?;
             if unchanged {
                 uow.sessions().insert(&session, &digest, MAX_SESSIONS)?;
             }
@@ -80,223 +90,85 @@ impl Accounts {
         Ok(if granted { SignedIn::Granted(pair) } else { SignedIn::Refused })
     }
 
-    /// Exchanges a refresh token for a new pair; the old one is dead from then on. Fails with
-    /// [`Error::Unauthenticated`] for a token that is spent, past its end or none.
-    pub fn refresh(&self, refresh_token: &str) -> Result<TokenPair> {
-        const REFUSED: Error = Error::Unauthenticated("Token is invalid or expired.");
-        let digest = self.vault.digest(REFRESH_TOKEN, refresh_token);
-        let now = self.clock.now();
-        self.store.write(|uow| {
-            let session = uow.sessions().lock_by_digest(&digest)?.filter(|session| session.is_live(now));
-            let Some(mut session) = session else { return Err(REFUSED) };
-            let Some(user) = uow.users().find(session.user_id)? else { return Err(REFUSED) };
-            session.expires_at = now + self.settings.session_lifetime;
-            let pair = self.tokens_of(&user, &session)?;
-            uow.sessions().rotate(&session, &self.vault.digest(REFRESH_TOKEN, &pair.refresh))?;
-            Ok(pair)
-        })
-    }
-
     /// Ends the session that the refresh token belongs to, and the one that is asking. Returns the ids of sessions
     /// whose access tokens must no longer be accepted, for [`SessionDenylist::deny`](crate::SessionDenylist::deny). A
-    /// refresh token that is spent, or another's, ends nothing of its own.
+    /// refresh token that is another's, or none, ends nothing of its own.
     pub fn sign_out(&self, actor: &Actor, refresh_token: &str) -> Result<Vec<String>> {
-        let digest = self.vault.digest(REFRESH_TOKEN, refresh_token);
+        let now = self.clock.now();
         self.store.write(|uow| {
             let mut ended = vec![actor.session_id.clone()];
-            let named = uow.sessions().lock_by_digest(&digest)?;
-            if let Some(session) = named.filter(|s| s.user_id == actor.user_id && s.id != actor.session_id) {
-                ended.push(session.id);
+            if let Some(id) = self.session_of(refresh_token).filter(|id| *id != actor.session_id) {
+                let named = uow.sessions().find(id)?.filter(|session| session.user_id == actor.user_id);
+                ended.extend(named.map(|session| session.id));
             }
-            for id in &ended {
-                uow.sessions().delete(id)?;
-            }
+            uow.sessions().end(&ended, now)?;
             Ok(ended)
         })
     }
 
-    fn tokens_of(&self, user: &User, session: &Session) -> Result<TokenPair> {
+    /// The sessions of the one who asks, the last used one first; at most 50.
+    pub fn sessions(&self, actor: &Actor) -> Result<Vec<Session>> {
         let now = self.clock.now();
-        let access = self.tokens.issue(&AccessClaims {
+        self.store.read_one(|uow| Ok(uow.sessions().list(actor.user_id, now)?))
+    }
+
+    /// Ends one session of the one who asks, and returns its id, for
+    /// [`SessionDenylist::deny`](crate::SessionDenylist::deny).
+    ///
+    /// [`Error::NotFound`] for what is no session of theirs; [`Error::Forbidden`] where it is another than the one that is
+    /// asking, and that one began too long ago: a stolen token must not keep its owner out.
+    pub fn end_session(&self, actor: &Actor, id: &str) -> Result<Vec<String>> {
+        let now = self.clock.now();
+        self.store.write(|uow| {
+            if id != actor.session_id {
+                self.require_recent(uow, actor)?;
+            }
+            let session = uow.sessions().find(id)?.filter(|session| session.user_id == actor.user_id);
+            let ended = vec![session.ok_or(NO_SESSION)?.id];
+            uow.sessions().end(&ended, now)?;
+            Ok(ended)
+        })
+    }
+
+    /// Ends all sessions of the one who asks but the one that is asking, and returns their ids; [`Error::Forbidden`] as
+    /// [`Self::end_session`].
+    pub fn end_other_sessions(&self, actor: &Actor) -> Result<Vec<String>> {
+        let now = self.clock.now();
+        self.store.write(|uow| {
+            self.require_recent(uow, actor)?;
+            Ok(uow.sessions().end_of_user(actor.user_id, Some(actor.session_id.clone()), now)?)
+        })
+    }
+
+    /// Sessions that ended after a position, on this node or another, in their order; none: that is all.
+    pub fn ended_sessions(&self, after: Position) -> Result<Vec<EndedSession>> {
+        self.store.read_one(|uow| Ok(uow.sessions().ended_after(after, ENDED_BATCH)?))
+    }
+
+    /// Demands that the one who asks has just signed in.
+    fn require_recent(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<()> {
+        let session = uow.sessions().find(&actor.session_id)?;
+        if session.is_some_and(|session| session.is_recent(self.clock.now())) {
+            Ok(())
+        } else {
+            Err(Error::Forbidden("Sign in again: this is allowed for 15 minutes from a sign-in on."))
+        }
+    }
+
+    /// Signs an access token, which never outlives its session.
+    pub(super) fn access_token(&self, user: &User, session: &Session) -> Result<String> {
+        let now = self.clock.now();
+        self.tokens.issue(&AccessClaims {
             user_id: user.id,
             user_type: user.user_type,
             email: user.email.clone(),
             phone_number: user.phone_number.clone(),
             session_id: session.id.clone(),
             issued_at: now,
-            expires_at: now + self.settings.access_lifetime,
-        })?;
-        Ok(TokenPair { access, refresh: self.random.token()? })
+            expires_at: session.expires_at.min(now + self.settings.access_lifetime),
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-    use mockall::predicate::{always, eq};
-
-    use super::*;
-    use crate::Access;
-    use crate::fixtures::{
-        AccountsFixture, CANDIDATE_USER, PASSWORD, STRANGER, candidate, digest_of, hash_of, now, unverified, user,
-    };
-
-    fn attempt(identifier: &str, password: &str) -> SignIn {
-        SignIn { identifier: identifier.to_owned(), password: password.to_owned() }
-    }
-
-    fn session(id: &str, user_id: jobportal_domain::UserId) -> Session {
-        Session { id: id.to_owned(), user_id, expires_at: now() + TimeDelta::minutes(1) }
-    }
-
-    fn renewed(id: &str) -> Session {
-        Session { expires_at: now() + TimeDelta::days(14), ..session(id, CANDIDATE_USER) }
-    }
-
-    #[test]
-    fn signs_in_by_address_and_by_number_in_any_spelling() {
-        for identifier in ["ann@example.com", " Ann@Example.COM", "01711111111", "+8801711111111"] {
-            let mut fixture = AccountsFixture::default();
-            fixture.expect_user(&user());
-            fixture
-                .uow
-                .sessions
-                .expect_insert()
-                .once()
-                .withf(|session, digest, keep| {
-                    *session == renewed("session-new")
-                        && digest == digest_of("refresh_token", "refresh-new")
-                        && *keep == MAX_SESSIONS
-                })
-                .returning(|_, _, _| Ok(()));
-            let (accounts, store) = fixture.wire();
-            let SignedIn::Granted(pair) = accounts.sign_in(&attempt(identifier, PASSWORD)).unwrap() else {
-                panic!("{identifier} was refused");
-            };
-            assert_eq!((pair.access.as_str(), pair.refresh.as_str()), ("access of session-new", "refresh-new"));
-            assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true)]);
-        }
-    }
-
-    #[test]
-    fn an_access_token_says_who_and_until_when() {
-        let mut fixture = AccountsFixture::default();
-        fixture.expect_user(&user());
-        fixture.uow.sessions.expect_insert().returning(|_, _, _| Ok(()));
-        fixture.tokens = crate::mocks::MockAccessTokens::new();
-        let claims = AccessClaims {
-            user_id: CANDIDATE_USER,
-            user_type: user().user_type,
-            email: user().email,
-            phone_number: user().phone_number,
-            session_id: "session-new".to_owned(),
-            issued_at: now(),
-            expires_at: now() + TimeDelta::minutes(30),
-        };
-        fixture.tokens.expect_issue().once().with(eq(claims)).returning(|_| Ok(String::new()));
-        let (accounts, _) = fixture.wire();
-        assert!(matches!(accounts.sign_in(&attempt("01711111111", PASSWORD)), Ok(SignedIn::Granted(_))));
-    }
-
-    #[test]
-    fn an_unknown_account_takes_as_long_as_a_known_one() {
-        for identifier in ["nobody@example.com", "ann@", "01799999999", "12", ""] {
-            let mut fixture = AccountsFixture::default();
-            fixture.expect_user(&user());
-            fixture.hasher.expect_verify_nothing().once().with(eq(PASSWORD)).returning(|_| ());
-            let (accounts, _) = fixture.wire();
-            assert!(matches!(accounts.sign_in(&attempt(identifier, PASSWORD)), Ok(SignedIn::Refused)));
-        }
-    }
-
-    #[test]
-    fn only_the_right_password_learns_that_an_account_is_not_verified() {
-        let answer = |password| {
-            let mut fixture = AccountsFixture::default();
-            fixture.expect_user(&unverified());
-            let (accounts, store) = fixture.wire();
-            let answer = accounts.sign_in(&attempt("ann@example.com", password)).unwrap();
-            assert_eq!(store.transactions(), [(Access::Read, true)]);
-            answer
-        };
-        assert!(matches!(answer(PASSWORD), SignedIn::Unverified));
-        assert!(matches!(answer("wrong"), SignedIn::Refused));
-    }
-
-    #[test]
-    fn a_password_that_was_changed_while_it_was_verified_opens_no_session() {
-        let mut fixture = AccountsFixture::default();
-        fixture.uow.users.expect_find_by_email().returning(|_| Ok(Some(user())));
-        fixture.uow.users.expect_lock().once().returning(|_| Ok(true));
-        let changed = User { password_hash: hash_of("changed meanwhile"), ..user() };
-        fixture.uow.users.expect_find().returning(move |_| Ok(Some(changed.clone())));
-        let (accounts, _) = fixture.wire();
-        assert!(matches!(accounts.sign_in(&attempt("ann@example.com", PASSWORD)), Ok(SignedIn::Refused)));
-    }
-
-    #[test]
-    fn a_refresh_gives_the_session_a_new_token_and_end() {
-        let mut fixture = AccountsFixture::default();
-        fixture.expect_user(&user());
-        fixture
-            .uow
-            .sessions
-            .expect_lock_by_digest()
-            .once()
-            .withf(|digest| digest == digest_of("refresh_token", "refresh-old"))
-            .returning(|_| Ok(Some(session("session-present", CANDIDATE_USER))));
-        fixture
-            .uow
-            .sessions
-            .expect_rotate()
-            .once()
-            .withf(|session, digest| {
-                *session == renewed("session-present") && digest == digest_of("refresh_token", "refresh-new")
-            })
-            .returning(|_, _| Ok(()));
-        let (accounts, store) = fixture.wire();
-        let pair = accounts.refresh("refresh-old").unwrap();
-        assert_eq!((pair.access.as_str(), pair.refresh.as_str()), ("access of session-present", "refresh-new"));
-        assert_eq!(store.transactions(), [(Access::Write, true)]);
-    }
-
-    #[test]
-    fn an_unknown_or_expired_refresh_token_is_refused_and_so_is_one_of_nobody() {
-        let expired = Session { expires_at: now(), ..session("session-old", CANDIDATE_USER) };
-        for found in [None, Some(expired), Some(session("session-orphan", STRANGER))] {
-            let mut fixture = AccountsFixture::default();
-            fixture.expect_user(&user());
-            fixture.uow.sessions.expect_lock_by_digest().returning(move |_| Ok(found.clone()));
-            let (accounts, _) = fixture.wire();
-            assert!(matches!(accounts.refresh("refresh-old"), Err(crate::Error::Unauthenticated(_))));
-        }
-    }
-
-    /// The sessions that end when the refresh token given is that of `named`.
-    fn ended(named: Option<Session>) -> Vec<String> {
-        let mut fixture = AccountsFixture::default();
-        fixture.uow.sessions.expect_lock_by_digest().returning(move |_| Ok(named.clone()));
-        let deleted = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-        let seen = deleted.clone();
-        fixture.uow.sessions.expect_delete().with(always()).returning(move |id| {
-            seen.lock().unwrap().push(id.to_owned());
-            Ok(())
-        });
-        let (accounts, _) = fixture.wire();
-        let told = accounts.sign_out(&candidate(), "refresh").unwrap();
-        assert_eq!(*deleted.lock().unwrap(), told);
-        told
-    }
-
-    #[test]
-    fn signing_out_ends_the_session_that_asks_and_the_one_that_is_named() {
-        assert_eq!(ended(Some(session("session-present", CANDIDATE_USER))), ["session-present"]);
-        assert_eq!(ended(Some(session("session-other", CANDIDATE_USER))), ["session-present", "session-other"]);
-        assert_eq!(ended(None), ["session-present"]);
-    }
-
-    #[test]
-    fn signing_out_never_ends_the_session_of_another_user() {
-        assert_eq!(ended(Some(session("session-of-stranger", STRANGER))), ["session-present"]);
-    }
-}
+mod tests;

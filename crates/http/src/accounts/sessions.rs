@@ -1,8 +1,12 @@
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::http::header::USER_AGENT;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use jobportal_application::{SignIn, SignedIn, TokenPair};
-use jobportal_domain::Violations;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use jobportal_application::{Actor, Error, Refreshed, SignIn, SignedIn, TokenPair};
+use jobportal_domain::{Client, Session, Violations};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -15,8 +19,8 @@ use crate::error::ApiError;
 use crate::extract::Caller;
 use crate::input::Input;
 use crate::limits::{self, by_account, by_address};
-use crate::openapi::Operation;
-use crate::wire::TextOrNumber;
+use crate::openapi::{Describe, Operation, string};
+use crate::wire::{self, TextOrNumber, Timestamp};
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
@@ -36,7 +40,7 @@ impl Request for LoginRequest {}
 struct TokensBody {
     /// Goes into the header `Authorization: Bearer …`; good for 30 minutes.
     access_token: String,
-    /// Good for one new pair, within 14 days.
+    /// Good for one new pair, within 14 days, and up to 90 days from the sign-in.
     refresh_token: String,
 }
 
@@ -59,7 +63,7 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
     let (Some(identifier), Some(password)) = (identifier, password) else { return Err(violations.into()) };
     by_address(&app, &request, &limits::SIGN_IN).await?;
     by_account(&app, &identifier, &limits::SIGN_IN_ACCOUNT).await?;
-    let command = SignIn { identifier, password };
+    let command = SignIn { identifier, password, client: client_of(&request) };
     match app.run_hashing(move |app| app.accounts.sign_in(&command)).await? {
         SignedIn::Granted(pair) => Ok(tokens(pair)),
         SignedIn::Refused => Err(refused(
@@ -71,6 +75,12 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
             "This account is not verified. Please complete the OTP verification.",
         )),
     }
+}
+
+/// What is known of the client that sends a request.
+fn client_of(request: &HttpRequest) -> Client {
+    let user_agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    Client::new(limits::network_of(request), user_agent.as_deref())
 }
 
 fn refused(error: &str, detail: &'static str) -> ApiError {
@@ -104,13 +114,20 @@ impl RefreshTokenRequest {
 pub(crate) async fn refresh(app: Data<App>, request: HttpRequest, body: Body<RefreshTokenRequest>) -> Answer {
     let token = body.value.token()?;
     by_address(&app, &request, &limits::SIGN_IN).await?;
-    let pair = app.run(move |app| app.accounts.refresh(&token)).await?;
-    Ok(tokens(pair))
+    match app.run(move |app| app.accounts.refresh(&token)).await? {
+        Refreshed::Granted(pair) => return Ok(tokens(pair)),
+        Refreshed::Refused => {}
+        Refreshed::Reused { session_id } => app.deny(&session_id).await,
+    }
+    Err(Error::Unauthenticated("Token is invalid or expired.").into())
 }
 
 pub(crate) fn refresh_doc() -> Operation {
     Operation::new(TAG, "accounts_refresh", "Exchange a refresh token for a new pair of tokens")
-        .about("The old refresh token is dead afterwards.")
+        .about(
+            "The old refresh token is spent afterwards. For 10 seconds it gets the same new one again, for a client that lost the \
+             answer; after that it ends the session: somebody has copied it.",
+        )
         .ok::<TokensBody>("The session goes on.")
         .refuses(StatusCode::UNAUTHORIZED)
 }
@@ -127,4 +144,102 @@ pub(crate) async fn logout(app: Data<App>, Caller(actor): Caller, body: Body<Ref
 pub(crate) fn logout_doc() -> Operation {
     Operation::new(TAG, "accounts_logout", "End the session")
         .no_content("The session has ended, access token included.")
+}
+
+/// A session, as its user sees it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+struct SessionBody {
+    /// Names the session, and opens nothing.
+    #[schema(example = "mzBm0YqQRv2pS7kq3nXcVw")]
+    id: String,
+    /// When the user signed in.
+    created_at: Timestamp,
+    /// When a refresh token of it was used last.
+    last_used_at: Timestamp,
+    /// When it ends unless it is refreshed before.
+    expires_at: Timestamp,
+    /// The network that the user signed in from: an IPv4 address, or the first 64 bits of an IPv6 address.
+    #[schema(example = "192.0.2.7")]
+    network: Option<String>,
+    /// What the client called itself; its first 256 characters.
+    #[schema(example = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")]
+    user_agent: Option<String>,
+    /// Whether it is the one that asks.
+    is_current: bool,
+}
+
+impl SessionBody {
+    fn of(session: Session, actor: &Actor) -> Self {
+        Self {
+            is_current: session.id == actor.session_id,
+            id: session.id,
+            created_at: Timestamp(session.created_at),
+            last_used_at: Timestamp(session.last_used_at),
+            expires_at: Timestamp(session.expires_at),
+            network: session.client.network,
+            user_agent: session.client.user_agent,
+        }
+    }
+}
+
+/// `GET /account/sessions/`
+pub(crate) async fn list(app: Data<App>, Caller(actor): Caller) -> Answer {
+    let asking = actor.clone();
+    let sessions = app.run(move |app| app.accounts.sessions(&asking)).await?;
+    let data: Vec<_> = sessions.into_iter().map(|session| SessionBody::of(session, &actor)).collect();
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::Data { data }))
+}
+
+pub(crate) fn list_doc() -> Operation {
+    Operation::new(TAG, "accounts_sessions", "List the own sessions")
+        .about("A user has 50 sessions at most; a further sign-in ends the one that was used least recently.")
+        .ok_data_list::<SessionBody>("The sessions, the last used one first.")
+        .no_store()
+}
+
+/// The name of a session in a path.
+pub(crate) struct SessionId(String);
+
+impl FromRequest for SessionId {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.match_info().get("id").map(|id| Self(id.to_owned())).ok_or(ApiError::NoRoute))
+    }
+}
+
+impl Describe for SessionId {
+    fn describe(operation: &mut Operation) {
+        operation.path("id", string(), "The `id` of the session.");
+    }
+}
+
+/// `DELETE /account/sessions/{id}/`
+pub(crate) async fn end(app: Data<App>, Caller(actor): Caller, SessionId(id): SessionId) -> Answer {
+    let portal = app.clone();
+    app.end_sessions(async move { portal.run(move |app| app.accounts.end_session(&actor, &id)).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+pub(crate) fn end_doc() -> Operation {
+    Operation::new(TAG, "accounts_end_session", "End one of the own sessions")
+        .about("The own session can be ended at any time; another one for 15 minutes from a sign-in on. After that the answer is 403, and signing in again helps.")
+        .no_content("The session has ended, access tokens included.")
+        .refuses(StatusCode::FORBIDDEN)
+}
+
+/// `DELETE /account/sessions/`
+pub(crate) async fn end_others(app: Data<App>, Caller(actor): Caller) -> Answer {
+    let portal = app.clone();
+    app.end_sessions(async move { portal.run(move |app| app.accounts.end_other_sessions(&actor)).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+pub(crate) fn end_others_doc() -> Operation {
+    Operation::new(TAG, "accounts_end_other_sessions", "End all own sessions but the one that asks")
+        .about("For 15 minutes from a sign-in on. After that the answer is 403, and signing in again helps.")
+        .no_content("They have ended, access tokens included.")
+        .refuses(StatusCode::FORBIDDEN)
 }
