@@ -95,9 +95,12 @@ app_tests! {
     async fn a_session_of_another_user_is_not_there(app) {
         let (account, victim) = (app.employer().await, app.employer().await);
         let id = own_id(&app, &victim).await;
-        for id in [id.as_str(), "unknown", "%00", "'", &"x".repeat(2_000)] {
+        for id in [id.as_str(), "unknown", &"x".repeat(2_000)] {
             let answer = end(&app, &account, id).await;
             assert_eq!(answer.outcome(), detail(404, "Session not found."), "{id}");
+        }
+        for id in ["%00", "'", "%C3%A4", "..%2f", "%20"] {
+            assert_eq!(end(&app, &account, id).await.outcome(), detail(404, "Not found."), "{id}");
         }
         assert!(is_good(&app, &victim.token).await);
     }

@@ -198,7 +198,7 @@ pub(crate) fn list_doc() -> Operation {
         .no_store()
 }
 
-/// The name of a session in a path.
+/// The id of a session in a path; what has other characters than ids have names nothing.
 pub(crate) struct SessionId(String);
 
 impl FromRequest for SessionId {
@@ -206,7 +206,9 @@ impl FromRequest for SessionId {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.match_info().get("id").map(|id| Self(id.to_owned())).ok_or(ApiError::NoRoute))
+        let is_plain = |id: &&str| id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let id = request.match_info().get("id").filter(is_plain);
+        ready(id.map(|id| Self(id.to_owned())).ok_or(ApiError::NoRoute))
     }
 }
 
