@@ -1,6 +1,6 @@
 use jobportal_domain::{UserId, UserType};
 
-use crate::{Error, Result};
+use crate::{Action, Error, Relation, Result, Role};
 
 /// Who is asking, as their access token says. Use cases believe it: make one only of a token that
 /// [`AccessTokens::verify`](crate::AccessTokens::verify) accepted and whose session is not denied.
@@ -15,9 +15,14 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Refuses everyone but users of this type, with [`Error::WRONG_ROLE`].
-    pub fn require(&self, user_type: UserType) -> Result<()> {
-        if self.user_type == user_type { Ok(()) } else { Err(Error::WRONG_ROLE) }
+    /// Refuses a role that never does this, with [`Error::WRONG_ROLE`].
+    pub fn require(&self, action: Action) -> Result<()> {
+        action.check_role(Role::of(Some(self)))
+    }
+
+    /// Refuses who may not do this with a thing of `owner`; where they shall not know of it, as if it were `missing`.
+    pub fn require_on(&self, action: Action, owner: UserId, missing: Error) -> Result<()> {
+        action.check(Role::of(Some(self)), Relation::to(owner, Some(self)), missing)
     }
 
     /// Refuses the id of another user that a body carries for compatibility.
@@ -37,14 +42,22 @@ pub(crate) fn require_own(given: Option<i64>, own: impl Into<i64>) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{CANDIDATE_USER, candidate};
+    use crate::fixtures::{CANDIDATE_USER, STRANGER, candidate};
 
     #[test]
-    fn an_actor_has_one_role() {
-        assert!(candidate().require(UserType::Candidate).is_ok());
-        for other in [UserType::Employer, UserType::Admin] {
+    fn an_actor_does_what_the_table_grants_their_role() {
+        assert!(candidate().require(Action::Apply).is_ok());
+        for other in [Action::PostJob, Action::ManagePlans] {
             assert!(matches!(candidate().require(other), Err(Error::Forbidden(_))));
         }
+    }
+
+    #[test]
+    fn what_is_somebody_elses_is_missing() {
+        const MISSING: Error = Error::NotFound("Résumé not found.");
+        let open = |owner| candidate().require_on(Action::OpenResume, owner, MISSING);
+        assert!(open(CANDIDATE_USER).is_ok());
+        assert!(matches!(open(STRANGER), Err(MISSING)));
     }
 
     #[test]

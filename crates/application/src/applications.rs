@@ -4,16 +4,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, CandidateProfile, DailyQuota, DocumentId,
-    EmailAddress, EmployerProfile, Event, Job, JobApplication, JobId, JobStatus, QuotaExceeded, UserId, UserType,
-    Version, next_midnight,
+    EmailAddress, EmployerProfile, Event, Job, JobApplication, JobId, QuotaExceeded, UserId, Version, next_midnight,
 };
 
 use crate::actor::require_own;
 use crate::documents::discard;
-use crate::jobs::{NO_JOB, require_owner};
+use crate::jobs::{self, NO_JOB, find_any_own};
 use crate::subscriptions::plan_in_force;
 use crate::{
-    Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, Precondition, RatePolicy, RepositoryError,
+    Action, Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, Precondition, RatePolicy, RepositoryError,
     Result, Store, UnitOfWork, events,
 };
 
@@ -158,15 +157,15 @@ impl Applications {
 
     /// Applies for a job as a candidate: once per job, while it is open, within the day's quota.
     pub fn submit(&self, actor: &Actor, request: &ApplyForJob, once: Once<'_, Submission>) -> Result<Submission> {
-        actor.require(UserType::Candidate)?;
+        actor.require(Action::Apply)?;
         require_own(request.job, request.job_id)?;
         let now = self.clock.now();
         once.write(&*self.store, now, |uow| {
             let candidate_id =
                 uow.candidates().id_of_user(actor.user_id)?.ok_or(Error::NotFound("Candidate profile not found."))?;
             require_own(request.candidate, candidate_id)?;
-            let found = uow.jobs().find(request.job_id)?.filter(|found| found.job.status != JobStatus::Draft);
-            let found = found.ok_or(NO_JOB)?;
+            let found = uow.jobs().find(request.job_id)?.ok_or(NO_JOB)?;
+            jobs::check(Action::Apply, actor, &found.job, found.owner)?;
             if uow.applications().exists(request.job_id, candidate_id)? {
                 return Ok(Submission::AlreadyApplied);
             }
@@ -209,7 +208,7 @@ impl Applications {
     /// The applications to one of the caller's jobs, oldest first.
     pub fn of_job(&self, actor: &Actor, job_id: JobId, page: PageRequest) -> Result<JobApplications> {
         self.store.read(|uow| {
-            let job = require_owner(uow, actor, job_id)?;
+            let job = find_any_own(uow, actor, Action::ReadApplications, job_id)?;
             let applications = uow.applications().list_by_job(job_id, page)?.or_invalid()?;
             Ok(JobApplications { job, applications })
         })
@@ -217,16 +216,17 @@ impl Applications {
 
     /// The caller's own applications, oldest first.
     pub fn own(&self, actor: &Actor, page: PageRequest) -> Result<Page<JobApplication>> {
-        actor.require(UserType::Candidate)?;
+        actor.require(Action::ListOwnApplications)?;
         self.store.read(|uow| uow.applications().list_by_candidate(actor.user_id, page)?.or_invalid())
     }
 
     /// An application to one of the caller's jobs.
     pub fn details(&self, actor: &Actor, id: ApplicationId) -> Result<ApplicationDetails> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::ReadApplications)?;
         self.store.read(|uow| {
-            let found = uow.applications().details(id)?;
-            found.filter(|details| details.job.employer.user_id == actor.user_id).ok_or(NO_APPLICATION)
+            let found = uow.applications().details(id)?.ok_or(NO_APPLICATION)?;
+            actor.require_on(Action::ReadApplications, found.job.employer.user_id, NO_APPLICATION)?;
+            Ok(found)
         })
     }
 
@@ -238,11 +238,11 @@ impl Applications {
         status: ApplicationStatus,
         precondition: &Precondition,
     ) -> Result<JobApplication> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::MoveApplication)?;
         let now = self.clock.now();
         self.store.write(|uow| {
-            let found = uow.applications().lock(id)?.filter(|found| found.job_owner == actor.user_id);
-            let mut application = found.ok_or(NO_APPLICATION)?.application;
+            let OwnedApplication { mut application, job_owner } = uow.applications().lock(id)?.ok_or(NO_APPLICATION)?;
+            actor.require_on(Action::MoveApplication, job_owner, NO_APPLICATION)?;
             precondition.check(application.version)?;
             if let Some(event) = application.move_to(status, now) {
                 uow.applications().update_status(&application)?;

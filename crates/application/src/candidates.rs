@@ -3,14 +3,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
     CandidateId, CandidateProfile, DocumentId, PersonalDetails, ProfessionalDetails, ProfessionalProfileId, UserId,
-    UserType, Version,
+    Version,
 };
 
 use crate::accounts::redact;
 use crate::actor::require_own;
 use crate::documents::{apply_change, discard};
 use crate::{
-    Actor, Clock, Contact, Directory, DocumentChange, Error, Page, PageRequest, Precondition, RepositoryError, Result,
+    Action, Actor, Clock, Contact, Directory, DocumentChange, Error, Page, PageRequest, Precondition, RepositoryError, Result,
     Store,
 };
 
@@ -108,7 +108,7 @@ impl Candidates {
 
     /// One's own profile.
     pub fn own(&self, actor: &Actor) -> Result<CandidateAccount> {
-        actor.require(UserType::Candidate)?;
+        actor.require(Action::ReadOwnCandidate)?;
         self.store.read(|uow| uow.candidates().find_by_user(actor.user_id)?.ok_or(NO_PROFILE))
     }
 
@@ -137,7 +137,7 @@ impl Candidates {
         actor: &Actor,
         request: &RevisePersonal<impl Fn(PersonalDetails) -> PersonalDetails>,
     ) -> Result<Saved<CandidateProfile>> {
-        actor.require(UserType::Candidate)?;
+        actor.require(Action::ReviseCandidate)?;
         actor.require_own_user(request.user)?;
         let now = self.clock.now();
         self.store.write(|uow| {
@@ -157,7 +157,7 @@ impl Candidates {
 
     /// Makes or replaces the professional part of one's own profile.
     pub fn revise_professional(&self, actor: &Actor, request: &ReviseProfessional) -> Result<Saved<CandidateProfile>> {
-        actor.require(UserType::Candidate)?;
+        actor.require(Action::ReviseCandidate)?;
         let now = self.clock.now();
         self.store.write(|uow| {
             uow.users().lock(actor.user_id)?;

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use jobportal_domain::{Job, JobApplication, JobState, UserId, UserType};
+use jobportal_domain::{Job, JobApplication, JobState, UserId};
 
-use crate::{Actor, Clock, RepositoryError, Result, Slice, SliceRequest, Store};
+use crate::{Action, Actor, Clock, RepositoryError, Result, Slice, SliceRequest, Store};
 
 /// A job as it is now, in its place among those that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Changes {
 
     /// Applications to the caller's jobs that changed.
     pub fn applications(&self, actor: &Actor, request: SliceRequest) -> Result<Slice<ApplicationChange>> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::ReadApplications)?;
         self.store.read_one(|uow| Ok(uow.changes().applications(actor.user_id, request)?))
     }
 }

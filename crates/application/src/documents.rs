@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use jobportal_domain::{DocumentFormat, DocumentId, DocumentKind, StoredDocument, UserId, UserType, Violations};
 use thiserror::Error as ThisError;
 
-use crate::{Actor, BoxError, Error, RandomSource, RepositoryError, Result, Store, UnitOfWork};
+use crate::{
+    Action, Actor, BoxError, Error, RandomSource, Relation, RepositoryError, Result, Role, Store, UnitOfWork,
+};
 
 /// A document whose content was judged and that is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,9 +143,8 @@ impl Documents {
 
     /// Finds a document that `viewer` (`None`: anyone) may see, and tells the name of its content in the [`FileStore`].
     ///
-    /// A picture of an employer is open to all, one of a candidate to all who are signed in. A résumé is for its owner,
-    /// admins, and employers to whom its owner applied. Others are told [`Error::NotFound`] as if it were not there, or
-    /// [`Error::Unauthenticated`] where nobody is signed in.
+    /// [`Action::OpenResume`] and [`Action::OpenPicture`] say who that is. Others are told [`Error::NotFound`] as if it were not
+    /// there, or [`Error::Unauthenticated`] where nobody is signed in.
     pub fn open(
         &self,
         viewer: Option<&Actor>,
@@ -154,14 +155,24 @@ impl Documents {
         self.store.read(|uow| {
             let found = uow.documents().find(public_id)?.filter(|(document, _)| document.kind == kind);
             let Some((document, owner_type)) = found else { return Err(MISSING) };
-            if may_see(uow, viewer, &document, owner_type)? {
-                let key = storage_key(document.kind, &document.public_id, document.format);
-                return Ok((document, key));
-            }
-            match viewer {
-                Some(_) => Err(MISSING),
-                None => Err(Error::Unauthenticated("Authentication credentials were not provided.")),
-            }
+            let action = match kind {
+                DocumentKind::Resume => Action::OpenResume,
+                DocumentKind::ProfilePicture => Action::OpenPicture,
+            };
+            let (owner, role) = (document.owner_id, Role::of(viewer));
+            let is_published = kind == DocumentKind::ProfilePicture && owner_type == UserType::Employer;
+            let relation = match (Relation::to(owner, viewer), viewer) {
+                (Relation::Foreign, Some(viewer))
+                    if action.asks_for_applicants(role)
+                        && uow.documents().owner_applied_to(owner, viewer.user_id)? =>
+                {
+                    Relation::Applicant
+                }
+                (other, _) => other.or_published(is_published),
+            };
+            action.check(role, relation, MISSING)?;
+            let key = storage_key(document.kind, &document.public_id, document.format);
+            Ok((document, key))
         })
     }
 }
@@ -175,24 +186,6 @@ impl From<&StoredDocument> for NewDocument {
             size: document.size,
         }
     }
-}
-
-fn may_see(
-    uow: &mut dyn UnitOfWork,
-    viewer: Option<&Actor>,
-    document: &StoredDocument,
-    owner_type: UserType,
-) -> Result<bool> {
-    let Some(viewer) = viewer else {
-        return Ok(document.kind == DocumentKind::ProfilePicture && owner_type == UserType::Employer);
-    };
-    if document.kind == DocumentKind::ProfilePicture
-        || viewer.user_id == document.owner_id
-        || viewer.user_type == UserType::Admin
-    {
-        return Ok(true);
-    }
-    Ok(viewer.user_type == UserType::Employer && uow.documents().owner_applied_to(document.owner_id, viewer.user_id)?)
 }
 
 /// Carries out `change` on what a profile holds. Returns what it holds now and, if it held something else before, that.

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use jobportal_domain::{DocumentId, EmployerDetails, EmployerId, EmployerProfile, UserId, UserType, Version};
+use jobportal_domain::{DocumentId, EmployerDetails, EmployerId, EmployerProfile, UserId, Version};
 
 use crate::documents::{apply_change, discard};
 use crate::{
-    Actor, Clock, DocumentChange, Error, Page, PageRequest, Precondition, RepositoryError, Result, Saved, Store,
+    Action, Actor, Clock, DocumentChange, Error, Page, PageRequest, Precondition, RepositoryError, Result, Saved, Store,
 };
 
 pub(crate) const NO_PROFILE: Error = Error::NotFound("Employer profile not found.");
@@ -60,7 +60,7 @@ impl Employers {
 
     /// One's own profile.
     pub fn own(&self, actor: &Actor) -> Result<EmployerProfile> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::ReadOwnEmployer)?;
         self.store.read_one(|uow| uow.employers().find_by_user(actor.user_id)?.ok_or(NO_PROFILE))
     }
 
@@ -80,7 +80,7 @@ impl Employers {
         actor: &Actor,
         request: &ReviseEmployer<impl Fn(EmployerDetails) -> EmployerDetails>,
     ) -> Result<Saved<EmployerProfile>> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::ReviseEmployer)?;
         actor.require_own_user(request.user)?;
         let now = self.clock.now();
         self.store.write(|uow| {

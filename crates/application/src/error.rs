@@ -86,6 +86,8 @@ pub enum Error {
 }
 
 impl Error {
+    /// Nobody is signed in.
+    pub const NO_TOKEN: Self = Self::Unauthenticated("Authentication credentials were not provided.");
     /// The role of the caller is not the one that this needs.
     pub const WRONG_ROLE: Self = Self::Forbidden("You do not have permission to perform this action.");
     /// An id in the body is not the caller's own.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
-    EmployerId, EmployerProfile, Job, JobError, JobId, JobPosting, JobState, JobStatus, Text, UserId, UserType,
-    Violations,
+    EmployerId, EmployerProfile, Job, JobError, JobId, JobPosting, JobState, JobStatus, Text, UserId, Violations,
 };
 
 use crate::actor::require_own;
 use crate::employers::NO_PROFILE;
-use crate::{Actor, Clock, Error, Once, Page, PageRequest, Precondition, RepositoryError, Result, Store, UnitOfWork};
+use crate::{
+    Action, Actor, Clock, Error, Once, Page, PageRequest, Precondition, Relation, RepositoryError, Result, Role, Store,
+    UnitOfWork,
+};
 
 /// How many jobs are closed in one transaction.
 const CLOSING_BATCH: u32 = 200;
@@ -113,7 +115,7 @@ impl Jobs {
         posting: impl Fn(Option<Text<200>>) -> Result<JobPosting, Violations>,
         once: Once<'_, Job>,
     ) -> Result<Job> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::PostJob)?;
         let now = self.clock.now();
         once.write(&*self.store, now, |uow| {
             let profile = uow.employers().find_by_user(actor.user_id)?.ok_or(NO_PROFILE)?;
@@ -132,10 +134,10 @@ impl Jobs {
         precondition: &Precondition,
         posting: impl Fn(JobPosting) -> Result<JobPosting, Violations>,
     ) -> Result<Job> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::ReviseJob)?;
         let now = self.clock.now();
         self.store.write(|uow| {
-            let mut job = lock_own(uow, actor, id)?;
+            let mut job = lock_own(uow, actor, Action::ReviseJob, id)?;
             require_own(employer, job.employer_id)?;
             let present = job.version;
             precondition.check(present)?;
@@ -151,10 +153,10 @@ impl Jobs {
 
     /// Takes one of the caller's jobs down; the inner error says that it was taken down before.
     pub fn delete(&self, actor: &Actor, id: JobId, precondition: &Precondition) -> Result<Result<Job, JobError>> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::TakeJobDown)?;
         let now = self.clock.now();
         self.store.write(|uow| {
-            let mut job = lock_any_own(uow, actor, id)?;
+            let mut job = lock_any_own(uow, actor, Action::TakeJobDown, id)?;
             let present = job.version;
             if let Err(error) = job.delete(now) {
                 return Ok(Err(error));
@@ -172,7 +174,7 @@ impl Jobs {
 
     /// The caller's jobs that are in one of these states, or if there are none in any but deleted, newest first.
     pub fn own(&self, actor: &Actor, states: &[JobState], page: PageRequest) -> Result<Page<Job>> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::ListOwnJobs)?;
         let now = self.clock.now();
         self.store.read(|uow| uow.jobs().list_by_owner(actor.user_id, states, now, page)?.or_invalid())
     }
@@ -186,25 +188,36 @@ impl Jobs {
 
 /// Finds a job that the caller may read.
 pub(crate) fn visible(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) -> Result<JobDetails> {
-    let may_read = |found: &JobDetails| found.job.status != JobStatus::Draft || found.employer.user_id == actor.user_id;
-    uow.jobs().details(id)?.filter(may_read).ok_or(NO_JOB)
+    let found = uow.jobs().details(id)?.ok_or(NO_JOB)?;
+    check(Action::ReadJob, actor, &found.job, found.employer.user_id)?;
+    Ok(found)
 }
 
-/// Finds and holds a job of the caller that is not deleted.
-fn lock_own(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) -> Result<Job> {
-    let job = lock_any_own(uow, actor, id)?;
+/// Refuses who may not do this with a job of `owner`.
+pub(crate) fn check(action: Action, actor: &Actor, job: &Job, owner: UserId) -> Result<()> {
+    let relation = Relation::to(owner, Some(actor)).or_published(job.status != JobStatus::Draft);
+    action.check(Role::of(Some(actor)), relation, NO_JOB)
+}
+
+/// Finds and holds a job that is not deleted, for someone who may do this with it.
+fn lock_own(uow: &mut dyn UnitOfWork, actor: &Actor, action: Action, id: JobId) -> Result<Job> {
+    let job = lock_any_own(uow, actor, action, id)?;
     if job.is_deleted() { Err(NO_JOB) } else { Ok(job) }
 }
 
-/// Finds and holds a job of the caller, deleted or not; one of another employer is not the caller's to know of.
-fn lock_any_own(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) -> Result<Job> {
-    uow.jobs().lock(id)?.filter(|found| found.owner == actor.user_id).map(|found| found.job).ok_or(NO_JOB)
+/// Finds and holds a job, deleted or not, for someone who may do this with it.
+fn lock_any_own(uow: &mut dyn UnitOfWork, actor: &Actor, action: Action, id: JobId) -> Result<Job> {
+    let found = uow.jobs().lock(id)?.ok_or(NO_JOB)?;
+    check(action, actor, &found.job, found.owner)?;
+    Ok(found.job)
 }
 
-/// Refuses everyone but the owner of the job, whether it is deleted or not.
-pub(crate) fn require_owner(uow: &mut dyn UnitOfWork, actor: &Actor, id: JobId) -> Result<Job> {
-    actor.require(UserType::Employer)?;
-    uow.jobs().find(id)?.filter(|found| found.owner == actor.user_id).map(|found| found.job).ok_or(NO_JOB)
+/// Finds a job, deleted or not, for someone who may do this with it.
+pub(crate) fn find_any_own(uow: &mut dyn UnitOfWork, actor: &Actor, action: Action, id: JobId) -> Result<Job> {
+    actor.require(action)?;
+    let found = uow.jobs().find(id)?.ok_or(NO_JOB)?;
+    check(action, actor, &found.job, found.owner)?;
+    Ok(found.job)
 }
 
 #[cfg(test)]

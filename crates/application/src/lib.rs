@@ -22,7 +22,7 @@
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
 //! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`Vault`], [`Clock`] with [`SystemClock`] |
 //! | Lists | | [`PageRequest`], [`Page`]; [`SliceRequest`], [`Slice`], [`Position`] | |
-//! | Who asks | | [`Actor`] | |
+//! | Who asks, and what they may do | [`Action`] | [`Actor`], [`Role`], [`Relation`], [`Verdict`] | |
 //! | Failures | | [`enum@Error`], [`Result`], [`BoxError`] | [`RepositoryError`], [`Constraint`] |
 //! | Made-up data | | [`SeedUser`], [`SeedCandidate`], [`SeedEmployer`], [`SeedJob`], [`SeedApplication`] | [`BulkRepository`] |
 //!
@@ -31,6 +31,7 @@
 mod accounts;
 mod actor;
 mod applications;
+mod authorization;
 mod candidates;
 mod changes;
 mod clock;
@@ -62,6 +63,7 @@ pub use applications::{
     ApplicationDetails, ApplicationParties, ApplicationRepository, Applications, ApplyForJob, JobApplications,
     JobWithEmployer, NewApplication, OwnedApplication, ReceivedApplication, Submission,
 };
+pub use authorization::{Action, Relation, Role, Verdict};
 pub use candidates::{CandidateAccount, CandidateRepository, Candidates, RevisePersonal, ReviseProfessional, Saved};
 pub use changes::{ApplicationChange, ChangeRepository, Changes, JobChange};
 pub use clock::{Clock, SystemClock};

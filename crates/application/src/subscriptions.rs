@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use jobportal_domain::{
-    DailyQuota, Period, Plan, PlanId, PlanName, PlanTerms, Renewal, Subscription, SubscriptionId, UserId, UserType,
+    DailyQuota, Period, Plan, PlanId, PlanName, PlanTerms, Renewal, Subscription, SubscriptionId, UserId,
     next_midnight,
 };
 
 use crate::{
-    Actor, Clock, Constraint, Error, Once, Page, PageRequest, Precondition, RepositoryError, Result, Store, UnitOfWork,
+    Action, Actor, Clock, Constraint, Error, Once, Page, PageRequest, Precondition, RepositoryError, Result, Store, UnitOfWork,
     events,
 };
 
@@ -104,7 +104,7 @@ impl Subscriptions {
 
     /// Makes a plan, as an admin.
     pub fn add_plan(&self, actor: &Actor, terms: &PlanTerms, once: Once<'_, Plan>) -> Result<Plan> {
-        actor.require(UserType::Admin)?;
+        actor.require(Action::ManagePlans)?;
         let now = self.clock.now();
         once.write(&*self.store, now, |uow| uow.plans().insert(terms, now).map_err(name_taken))
     }
@@ -118,7 +118,7 @@ impl Subscriptions {
         terms: &PlanTerms,
         precondition: &Precondition,
     ) -> Result<Plan> {
-        actor.require(UserType::Admin)?;
+        actor.require(Action::ManagePlans)?;
         let now = self.clock.now();
         self.store.write(|uow| {
             let mut plan = uow.plans().lock(id)?.ok_or(NO_PLAN)?;
@@ -137,7 +137,7 @@ impl Subscriptions {
 
     /// Deletes a plan that nobody ever subscribed to, as an admin. The free plan stays: it holds where no other was chosen.
     pub fn delete_plan(&self, actor: &Actor, id: PlanId, precondition: &Precondition) -> Result<()> {
-        actor.require(UserType::Admin)?;
+        actor.require(Action::ManagePlans)?;
         self.store.write(|uow| {
             let plan = uow.plans().lock(id)?.ok_or(NO_PLAN)?;
             precondition.check(plan.version)?;
@@ -163,6 +163,7 @@ impl Subscriptions {
         plan_id: PlanId,
         once: Once<'_, Subscription>,
     ) -> Result<Subscription> {
+        actor.require(Action::Subscribe)?;
         actor.require_own_user(user)?;
         let now = self.clock.now();
         once.write(&*self.store, now, |uow| {
@@ -185,6 +186,7 @@ impl Subscriptions {
 
     /// How much of today's allowance the caller has used.
     pub fn usage(&self, actor: &Actor) -> Result<PlanUsage> {
+        actor.require(Action::ReadUsage)?;
         let now = self.clock.now();
         self.store.read(|uow| {
             let terms = plan_in_force(uow, actor.user_id, now)?;

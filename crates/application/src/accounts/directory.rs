@@ -1,12 +1,11 @@
-use jobportal_domain::UserType;
-
 use super::{AccountSummary, Accounts, Contact, Directory};
-use crate::{Actor, Error, Page, PageRequest, Result, UnitOfWork};
+use crate::{Action, Actor, Error, Page, PageRequest, Relation, Result, Role, UnitOfWork, Verdict};
 
 impl Accounts {
     /// Lists all accounts with their profiles. Under [`Directory::Restricted`] contacts are shown only to those who may
     /// know them.
     pub fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<AccountSummary>> {
+        actor.require(Action::ListAccounts)?;
         self.store.read(|uow| {
             let mut page = uow.users().list(page)?.or_invalid()?;
             let contacts = page.items.iter_mut().map(|summary| &mut summary.contact).collect();
@@ -17,6 +16,7 @@ impl Accounts {
 
     /// The account of the one who asks, with its profile; [`Error::NotFound`] once it is gone.
     pub fn own(&self, actor: &Actor) -> Result<AccountSummary> {
+        actor.require(Action::ReadOwnAccount)?;
         self.store.read(|uow| uow.users().summary(actor.user_id)?.ok_or(Error::NotFound("User not found.")))
     }
 }
@@ -28,16 +28,23 @@ pub(crate) fn redact(
     directory: Directory,
     contacts: Vec<&mut Contact>,
 ) -> Result<()> {
-    if directory == Directory::Open || viewer.user_type == UserType::Admin || contacts.is_empty() {
+    const ACTION: Action = Action::ReadContact;
+    if directory == Directory::Open || contacts.is_empty() {
         return Ok(());
     }
+    let role = Role::of(Some(viewer));
     let users: Vec<_> = contacts.iter().map(|contact| contact.user_id).collect();
-    let known = match viewer.user_type {
-        UserType::Employer => uow.users().applicants_among(viewer.user_id, &users)?,
-        _ => Vec::new(),
+    let applicants = if ACTION.asks_for_applicants(role) {
+        uow.users().applicants_among(viewer.user_id, &users)?
+    } else {
+        Vec::new()
     };
     for contact in contacts {
-        if contact.user_id != viewer.user_id && !known.contains(&contact.user_id) {
+        let relation = match Relation::to(contact.user_id, Some(viewer)) {
+            Relation::Foreign if applicants.contains(&contact.user_id) => Relation::Applicant,
+            other => other,
+        };
+        if ACTION.verdict(role, relation) != Verdict::Allowed {
             contact.email = None;
             contact.phone_number = None;
         }
@@ -47,7 +54,7 @@ pub(crate) fn redact(
 
 #[cfg(test)]
 mod tests {
-    use jobportal_domain::UserId;
+    use jobportal_domain::{UserId, UserType};
     use mockall::predicate::eq;
 
     use super::*;

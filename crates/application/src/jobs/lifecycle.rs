@@ -1,8 +1,8 @@
 use chrono::{DateTime, Utc};
-use jobportal_domain::{CloseReason, Job, JobError, JobId, JobPosting, JobStatus, UserType};
+use jobportal_domain::{CloseReason, Job, JobError, JobId, JobPosting, JobStatus};
 
-use super::{Jobs, NO_JOB, lock_own, require_owner};
-use crate::{Actor, Once, Precondition, Result};
+use super::{Jobs, NO_JOB, find_any_own, lock_own};
+use crate::{Action, Actor, Once, Precondition, Result};
 
 /// The life of a job, led by its employer. [`Error::NotAllowed`](crate::Error::NotAllowed) where its present state does not allow
 /// a step, [`Error::Invalid`](crate::Error::Invalid) where the job lacks what the step asks for.
@@ -45,7 +45,10 @@ impl Jobs {
 
     /// One of the caller's jobs that is not deleted, for [`Job::allowed_actions`].
     pub fn find_own(&self, actor: &Actor, id: JobId) -> Result<Job> {
-        self.store.read_one(|uow| Some(require_owner(uow, actor, id)?).filter(|job| !job.is_deleted()).ok_or(NO_JOB))
+        self.store.read_one(|uow| {
+            let job = find_any_own(uow, actor, Action::LeadJob, id)?;
+            if job.is_deleted() { Err(NO_JOB) } else { Ok(job) }
+        })
     }
 
     fn step(
@@ -55,10 +58,10 @@ impl Jobs {
         precondition: &Precondition,
         step: impl Fn(&mut Job, DateTime<Utc>) -> Result<(), JobError>,
     ) -> Result<Job> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::LeadJob)?;
         let now = self.clock.now();
         self.store.write(|uow| {
-            let mut job = lock_own(uow, actor, id)?;
+            let mut job = lock_own(uow, actor, Action::LeadJob, id)?;
             precondition.check(job.version)?;
             step(&mut job, now)?;
             uow.jobs().update(&job)?;
@@ -74,10 +77,10 @@ impl Jobs {
         once: Once<'_, Job>,
         posting: impl Fn(&Job, DateTime<Utc>) -> Result<JobPosting, JobError>,
     ) -> Result<Job> {
-        actor.require(UserType::Employer)?;
+        actor.require(Action::LeadJob)?;
         let now = self.clock.now();
         once.write(&*self.store, now, |uow| {
-            let job = lock_own(uow, actor, id)?;
+            let job = lock_own(uow, actor, Action::LeadJob, id)?;
             let posting = posting(&job, now)?;
             Ok(uow.jobs().insert(job.employer_id, &posting, status, now)?)
         })
