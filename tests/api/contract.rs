@@ -19,6 +19,18 @@ fn unannounced(changes: &[String], changelog: &str) -> Vec<String> {
     changes.iter().filter(|change| !is_announced(change)).cloned().collect()
 }
 
+#[test]
+fn the_committed_table_of_permissions_is_the_one_of_this_portal() {
+    let copy = root().join("crates/http/PERMISSIONS.md");
+    if std::fs::read_to_string(&copy).unwrap_or_default() != jobportal::permissions() {
+        assert!(
+            variable("UPDATE_OPENAPI").is_some(),
+            "who may do what has changed: `make openapi` writes its copy anew"
+        );
+        std::fs::write(copy, jobportal::permissions()).unwrap();
+    }
+}
+
 /// `make openapi` sets `UPDATE_OPENAPI`: then the copy is written, unless something breaks that the changelog does not announce.
 #[test]
 fn the_committed_description_is_the_one_of_this_portal() {

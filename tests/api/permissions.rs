@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jobportal_application::{Action, Relation, Role, Verdict};
 use jobportal_tests::app::{Account, TestApp};
 use jobportal_tests::app_tests;
 use jobportal_tests::client::detail;
@@ -18,6 +19,10 @@ fn nothing() -> Value {
 
 fn selected() -> Value {
     json!({ "status": "selected" })
+}
+
+fn later() -> Value {
+    json!({ "deadline": "2100-01-31T00:00:00Z" })
 }
 
 /// Every route. What someone may do is done, or refused for its empty body (400). The candidate has applied to `{job}`.
@@ -73,12 +78,15 @@ pub(crate) const ROUTES: &[Row] = &[
     ("GET", "/job/manage/{job}/actions/", nothing, [401, 403, 200, 404, 403]),
     ("POST", "/job/manage/{job}/pause/", nothing, [401, 403, 200, 404, 403]),
     ("POST", "/job/manage/{job}/publish/", nothing, [401, 403, 200, 404, 403]),
-    ("POST", "/job/manage/{job}/extend/", nothing, [401, 403, 400, 400, 403]),
-    ("POST", "/job/manage/{job}/relist/", nothing, [401, 403, 400, 400, 403]),
+    ("POST", "/job/manage/{job}/extend/", later, [401, 403, 200, 404, 403]),
+    ("POST", "/job/manage/{job}/relist/", later, [401, 403, 409, 404, 403]),
     ("POST", "/job/manage/{job}/copy/", nothing, [401, 403, 201, 404, 403]),
     ("POST", "/job/manage/{first job}/close/", nothing, [401, 403, 200, 404, 403]),
     ("GET", "/job/{job}/", nothing, [401, 200, 200, 200, 200]),
     ("GET", "/job/{job}/similar/", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/job/{draft}/", nothing, [401, 404, 200, 404, 404]),
+    ("GET", "/job/{draft}/similar/", nothing, [401, 404, 200, 404, 404]),
+    ("POST", "/application/{draft}/", nothing, [401, 404, 403, 403, 403]),
     ("GET", "/application/changes/", nothing, [401, 403, 200, 200, 403]),
     ("GET", "/application/all/{job}/", nothing, [401, 403, 200, 404, 403]),
     ("GET", "/application/status/{application}/", nothing, [401, 403, 200, 404, 403]),
@@ -91,6 +99,7 @@ pub(crate) const ROUTES: &[Row] = &[
     ("POST", "/subscription/add/plan/", nothing, [401, 400, 400, 400, 400]),
     ("GET", "/subscription/usage/", nothing, [401, 200, 200, 200, 200]),
     ("GET", "/documents/resumes/{resume}", nothing, [401, 200, 200, 404, 200]),
+    ("GET", "/documents/resumes/{another's resume}", nothing, [401, 404, 404, 404, 200]),
     ("GET", "/documents/profile_pictures/{picture}", nothing, [401, 200, 200, 200, 200]),
     ("GET", "/documents/profile_pictures/{logo}", nothing, [200; 5]),
     // What is gone afterwards comes last, and for its owner last of all.
@@ -113,7 +122,7 @@ fn described() -> BTreeSet<(String, String)> {
 /// A path of the table as the description has it.
 fn pattern(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment {
-        "{resume}" | "{picture}" | "{logo}" | "{script}" | "{name}" => "{name}",
+        "{resume}" | "{another's resume}" | "{picture}" | "{logo}" | "{script}" | "{name}" => "{name}",
         other if other.starts_with('{') => "{id}",
         other => other,
     });
@@ -135,7 +144,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn of(app: &TestApp) -> Self {
-        let (candidate, owner) = (app.candidate().await, app.employer().await);
+        let (candidate, another, owner) = (app.candidate().await, app.candidate().await, app.employer().await);
         let job = app.job(&owner).await;
         let application = app.application(&candidate, job).await;
         let mut names = BTreeMap::from([
@@ -146,11 +155,17 @@ impl World {
             ("{plan}", "4".to_owned()),
             ("{script}", "swagger-initializer.js".to_owned()),
         ]);
+        let draft = json!({ "state": "draft", "deadline": "2099-12-31T23:59:59Z" });
+        let mut body = app.job_body();
+        body.as_object_mut().unwrap().extend(draft.as_object().unwrap().clone());
+        names.insert("{draft}", app.post("/job/manage/", Some(&owner.token), body).await.id().to_string());
         for name in ["{first job}", "{second job}", "{third job}"] {
             names.insert(name, app.job(&owner).await.to_string());
         }
+        let pdf = b"%PDF-1.4\n%%EOF\n".as_slice();
         for (name, method, path, account, key, content) in [
-            ("{resume}", "POST", "/candidate/profile/", &candidate, "resume", b"%PDF-1.4\n%%EOF\n".as_slice()),
+            ("{resume}", "POST", "/candidate/profile/", &candidate, "resume", pdf),
+            ("{another's resume}", "POST", "/candidate/profile/", &another, "resume", pdf),
             ("{picture}", "PATCH", "/candidate/profile/", &candidate, "profile_pic", PNG),
             ("{logo}", "PATCH", "/employer/profile/", &owner, "profile_picture", PNG),
         ] {
@@ -173,6 +188,60 @@ impl World {
         let path = self.path(path);
         if path == "/" { String::new() } else { path.strip_suffix('/').map_or(format!("{path}/"), str::to_owned) }
     }
+}
+
+/// Those who ask, in the order of a [`Row`].
+const WHO: [(&str, Role); 5] = [
+    ("nobody", Role::Anonymous),
+    ("candidate", Role::Candidate),
+    ("owner", Role::Employer),
+    ("other", Role::Employer),
+    ("admin", Role::Admin),
+];
+
+/// How someone stands to what a path is about; where it names nothing it is about what is their own.
+fn relation(path: &str, who: &str) -> Relation {
+    let name = path.split('/').find(|segment| segment.starts_with('{')).unwrap_or_default();
+    match (name, who) {
+        ("", _)
+        | ("{resume}" | "{picture}" | "{candidate}", "candidate")
+        | ("{logo}" | "{employer}" | "{draft}" | "{application}", "owner") => Relation::Own,
+        (name, "owner") if name.ends_with("job}") => Relation::Own,
+        ("{resume}", "owner") => Relation::Applicant,
+        (name, _) if name == "{logo}" || name.ends_with("job}") => Relation::Published,
+        _ => Relation::Foreign,
+    }
+}
+
+/// Holds the rows below, which are sent over HTTP, to the table that decides.
+#[test]
+fn every_answer_is_the_one_of_the_table_of_permissions() {
+    let actions: BTreeMap<_, _> =
+        jobportal::routes().into_iter().map(|(method, path, action)| ((method, pattern(&path)), action)).collect();
+    let mut unseen: BTreeSet<(Action, String)> = BTreeSet::new();
+    for ((_, path), action) in &actions {
+        for (_, role) in WHO {
+            let verdicts = Relation::ALL.iter().map(|relation| action.verdict(role, *relation));
+            // Without an id in the path there is nothing to hide.
+            let shown = verdicts.filter(|verdict| path.contains('{') || *verdict != Verdict::Hidden);
+            unseen.extend(shown.map(|verdict| (*action, format!("{role:?} {verdict:?}"))));
+        }
+    }
+    for (method, path, _, statuses) in ROUTES {
+        let action = actions[&((*method).to_owned(), pattern(path))];
+        for ((who, role), status) in WHO.into_iter().zip(statuses) {
+            let verdict = action.verdict(role, relation(path, who));
+            let holds = match verdict {
+                Verdict::Allowed => ![401, 403].contains(status),
+                Verdict::SignIn => *status == 401,
+                Verdict::WrongRole => *status == 403,
+                Verdict::Hidden => *status == 404,
+            };
+            assert!(holds, "{method} {path}, {who}: {status} is not {verdict:?}");
+            unseen.remove(&(action, format!("{role:?} {verdict:?}")));
+        }
+    }
+    assert!(unseen.is_empty(), "the rows do not show {unseen:#?}");
 }
 
 #[test]

@@ -54,10 +54,9 @@ mod tests {
 
     #[test]
     fn what_is_somebody_elses_is_missing() {
-        const MISSING: Error = Error::NotFound("Résumé not found.");
-        let open = |owner| candidate().require_on(Action::OpenResume, owner, MISSING);
+        let open = |owner| candidate().require_on(Action::OpenResume, owner, Error::NotFound("Résumé not found."));
         assert!(open(CANDIDATE_USER).is_ok());
-        assert!(matches!(open(STRANGER), Err(MISSING)));
+        assert!(matches!(open(STRANGER), Err(Error::NotFound("Résumé not found."))));
     }
 
     #[test]

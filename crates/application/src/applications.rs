@@ -12,8 +12,8 @@ use crate::documents::discard;
 use crate::jobs::{self, NO_JOB, find_any_own};
 use crate::subscriptions::plan_in_force;
 use crate::{
-    Action, Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, Precondition, RatePolicy, RepositoryError,
-    Result, Store, UnitOfWork, events,
+    Action, Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, Precondition, RatePolicy,
+    RepositoryError, Result, Store, UnitOfWork, events,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -130,6 +130,7 @@ actions! {
     ResetPassword:           "Ask for a code for a new password, and set that",    YES,       YES,       YES,              YES;
     SignOut:                 "Sign out",                                           NO,        OWN,       OWN,              OWN;
     ChangePassword:          "Change the password",                                NO,        OWN,       OWN,              OWN;
+    ChangeContact:           "Change the e-mail address or the phone number",       NO,        OWN,       OWN,              OWN;
     ReadOwnAccount:          "Read the account that asks",                         NO,        OWN,       OWN,              OWN;
     ListAccounts:            "List accounts with their profiles",                  NO,        YES,       YES,              YES;
     ReadContact:             "See an address and a number in a restricted directory", NO,     OWN,       OWN_OR_APPLICANT, YES;
@@ -172,6 +173,11 @@ impl Action {
         } else {
             Verdict::Hidden
         }
+    }
+
+    /// Whether anyone may do it, signed in or not.
+    pub fn is_open(self) -> bool {
+        self.granted(Role::Anonymous) == Relation::ALL
     }
 
     /// Whether it makes a difference to `role` who applied to a job of theirs, so that this has to be looked up.

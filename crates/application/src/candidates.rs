@@ -10,8 +10,8 @@ use crate::accounts::redact;
 use crate::actor::require_own;
 use crate::documents::{apply_change, discard};
 use crate::{
-    Action, Actor, Clock, Contact, Directory, DocumentChange, Error, Page, PageRequest, Precondition, RepositoryError, Result,
-    Store,
+    Action, Actor, Clock, Contact, Directory, DocumentChange, Error, Page, PageRequest, Precondition, RepositoryError,
+    Result, Store,
 };
 
 const NO_PROFILE: Error = Error::NotFound("Candidate profile not found.");

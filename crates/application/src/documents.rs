@@ -7,9 +7,7 @@ use chrono::{DateTime, Utc};
 use jobportal_domain::{DocumentFormat, DocumentId, DocumentKind, StoredDocument, UserId, UserType, Violations};
 use thiserror::Error as ThisError;
 
-use crate::{
-    Action, Actor, BoxError, Error, RandomSource, Relation, RepositoryError, Result, Role, Store, UnitOfWork,
-};
+use crate::{Action, Actor, BoxError, Error, RandomSource, Relation, RepositoryError, Result, Role, Store, UnitOfWork};
 
 /// A document whose content was judged and that is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]

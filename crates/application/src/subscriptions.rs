@@ -2,13 +2,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use jobportal_domain::{
-    DailyQuota, Period, Plan, PlanId, PlanName, PlanTerms, Renewal, Subscription, SubscriptionId, UserId,
-    next_midnight,
+    DailyQuota, Period, Plan, PlanId, PlanName, PlanTerms, Renewal, Subscription, SubscriptionId, UserId, next_midnight,
 };
 
 use crate::{
-    Action, Actor, Clock, Constraint, Error, Once, Page, PageRequest, Precondition, RepositoryError, Result, Store, UnitOfWork,
-    events,
+    Action, Actor, Clock, Constraint, Error, Once, Page, PageRequest, Precondition, RepositoryError, Result, Store,
+    UnitOfWork, events,
 };
 
 const NO_PLAN: Error = Error::NotFound("Subscription plan not found.");

@@ -18,7 +18,7 @@ use crate::candidates::CandidateBody;
 use crate::conditional::{IfMatch, versioned};
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
-use crate::extract::{Candidate, Employer, PathId};
+use crate::extract::{Caller, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::input::Input;
 use crate::jobs::{JobBody, JobWithEmployerBody};
@@ -145,7 +145,7 @@ impl Request for ApplyRequest {
 pub(crate) async fn submit(
     app: Data<App>,
     request: HttpRequest,
-    Candidate(actor): Candidate,
+    Caller(actor): Caller,
     PathId(id): PathId,
     key: IdempotencyKey,
     body: Body<ApplyRequest>,
@@ -220,7 +220,7 @@ struct OwnApplicationsBody {
 pub(crate) async fn own(
     app: Data<App>,
     request: HttpRequest,
-    Candidate(actor): Candidate,
+    Caller(actor): Caller,
     Paging(page): Paging<100>,
 ) -> Answer {
     let page = app.run(move |app| app.applications.own(&actor, page)).await?;
@@ -239,7 +239,7 @@ pub(crate) fn own_doc() -> Operation {
 pub(crate) async fn of_job(
     app: Data<App>,
     request: HttpRequest,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     Paging(page): Paging<100>,
 ) -> Answer {
@@ -276,7 +276,7 @@ struct NoApplicationsBody {
 }
 
 /// `GET /application/status/{id}/`
-pub(crate) async fn details(app: Data<App>, Employer(actor): Employer, PathId(id): PathId) -> Answer {
+pub(crate) async fn details(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
     let ApplicationDetails { application, job, candidate } =
         app.run(move |app| app.applications.details(&actor, ApplicationId(id))).await?;
     let version = application.version;
@@ -307,7 +307,7 @@ impl Request for StatusRequest {}
 /// `PATCH /application/status/{id}/`
 pub(crate) async fn move_to(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
     body: Body<StatusRequest>,

@@ -16,7 +16,7 @@ use crate::body::{Body, Request};
 use crate::conditional::{IfMatch, versioned};
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
-use crate::extract::{Caller, Candidate, PathId};
+use crate::extract::{Caller, PathId};
 use crate::input::{Change, Input};
 use crate::openapi::{NON_BLANK, Operation, schema_of, string};
 use crate::page::{Paging, array};
@@ -145,7 +145,7 @@ fn answer(account: CandidateAccount) -> HttpResponse {
 }
 
 /// `GET /candidate/profile/`
-pub(crate) async fn own(app: Data<App>, Candidate(actor): Candidate) -> Answer {
+pub(crate) async fn own(app: Data<App>, Caller(actor): Caller) -> Answer {
     let account = app.run(move |app| app.candidates.own(&actor)).await?;
     Ok(answer(account))
 }
@@ -265,7 +265,7 @@ impl ProfessionalRequest {
 /// `POST /candidate/profile/`
 pub(crate) async fn revise_professional(
     app: Data<App>,
-    Candidate(actor): Candidate,
+    Caller(actor): Caller,
     IfMatch(precondition): IfMatch,
     mut body: Body<ProfessionalRequest>,
 ) -> Answer {
@@ -323,7 +323,7 @@ impl Request for PersonalRequest {
 /// `PUT` and `PATCH /candidate/profile/`
 pub(crate) async fn revise_personal(
     app: Data<App>,
-    Candidate(actor): Candidate,
+    Caller(actor): Caller,
     IfMatch(precondition): IfMatch,
     body: Body<PersonalRequest>,
 ) -> Answer {

@@ -12,7 +12,7 @@ use crate::App;
 use crate::applications::ApplicationBody;
 use crate::cursor::{self, List};
 use crate::error::ApiError;
-use crate::extract::{Caller, Employer};
+use crate::extract::Caller;
 use crate::jobs::JobBody;
 use crate::openapi::{Operation, integer, one_of, schema_of, string};
 use crate::page::{Query, page_size};
@@ -146,7 +146,7 @@ pub(crate) fn jobs_doc() -> Operation {
 }
 
 /// `GET /application/changes/`
-pub(crate) async fn applications(app: Data<App>, request: HttpRequest, Employer(actor): Employer) -> Answer {
+pub(crate) async fn applications(app: Data<App>, request: HttpRequest, Caller(actor): Caller) -> Answer {
     let request = slice(&Query::of(&request), List::ApplicationChanges)?;
     let slice = app.run(move |app| app.changes.applications(&actor, request)).await?;
     Ok(HttpResponse::Ok().json(ApplicationChangesBody {

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use crate::conditional::entity_tag;
 use crate::error::ApiError;
 use crate::openapi::Operation;
+use crate::permissions::permissions;
 use crate::responses::{Representations, represented};
 
-/// The guide that stands above the operations.
-pub(crate) const GUIDE: &str = include_str!("../GUIDE.md");
+/// The guide that stands above the operations, and who may do what.
+pub(crate) static GUIDE: LazyLock<String> =
+    LazyLock::new(|| format!("{}\n{}", include_str!("../GUIDE.md"), permissions()));
 
 /// What the page may load, and from where: from here alone. Swagger UI has icons in its style sheet, and shows pictures that
 /// an operation answers with.

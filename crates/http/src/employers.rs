@@ -11,7 +11,7 @@ use crate::body::{Body, Request};
 use crate::conditional::{IfMatch, versioned};
 use crate::documents::{run_with_upload, upload};
 use crate::error::ApiError;
-use crate::extract::{Employer, PathId};
+use crate::extract::{Caller, PathId};
 use crate::input::Input;
 use crate::openapi::Operation;
 use crate::page::{Paging, array};
@@ -67,7 +67,7 @@ fn answer(profile: EmployerProfile) -> HttpResponse {
 }
 
 /// `GET /employer/profile/`
-pub(crate) async fn own(app: Data<App>, Employer(actor): Employer) -> Answer {
+pub(crate) async fn own(app: Data<App>, Caller(actor): Caller) -> Answer {
     let profile = app.run(move |app| app.employers.own(&actor)).await?;
     Ok(answer(profile))
 }
@@ -127,7 +127,7 @@ impl Request for EmployerRequest {
 /// `PUT` and `PATCH /employer/profile/`
 pub(crate) async fn revise(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     IfMatch(precondition): IfMatch,
     body: Body<EmployerRequest>,
 ) -> Answer {

@@ -1,99 +1,69 @@
 use std::future::{Future, Ready, ready};
-use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
-use jobportal_application::{Actor, Error, Result};
-use jobportal_domain::UserType;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use jobportal_application::{Action, Actor, Error, Result, Role};
 
 use crate::error::ApiError;
-use crate::openapi::{Access, Describe, Operation, integer};
+use crate::openapi::{Describe, Operation, integer};
 use crate::{App, Rejected, limits};
 
-/// Who is asking; a request without a good access token is refused.
+/// Who is asking. Where nobody is signed in the request is refused.
 pub(crate) struct Caller(pub(crate) Actor);
 
-/// Who is asking, if anyone says so; a bad access token is refused.
+/// Who is asking, if anyone says so.
 pub(crate) struct MaybeCaller(pub(crate) Option<Actor>);
 
-/// Declares an extractor that refuses everyone but users of one type, before the body is read.
-macro_rules! caller_of_type {
-    ($($(#[$doc:meta])* $name:ident = $user_type:expr;)+) => {$(
-        $(#[$doc])*
-        pub(crate) struct $name(pub(crate) Actor);
-
-        impl FromRequest for $name {
-            type Error = ApiError;
-            type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
-
-            fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-                let caller = Caller::from_request(request, payload);
-                Box::pin(async move {
-                    let Caller(actor) = caller.await?;
-                    actor.require($user_type)?;
-                    Ok(Self(actor))
-                })
-            }
-        }
-
-        impl Describe for $name {
-            fn describe(operation: &mut Operation) {
-                Caller::describe(operation);
-                operation.may_refuse(StatusCode::FORBIDDEN);
-            }
-        }
-    )+};
-}
-
-caller_of_type! {
-    /// A candidate who is asking.
-    Candidate = UserType::Candidate;
-    /// An employer who is asking.
-    Employer = UserType::Employer;
-    /// An admin who is asking.
-    Admin = UserType::Admin;
-}
-
-const NO_TOKEN: Error = Error::Unauthenticated("Authentication credentials were not provided.");
 const BAD_TOKEN: Error = Error::Unauthenticated("Given token not valid or expired.");
+
+/// Finds out who is asking, for [`Caller`] and [`MaybeCaller`], and refuses whose role never does this, before anything else of
+/// the request is looked at. Where anyone may, a token is not looked at either.
+pub(crate) async fn admit(request: &HttpRequest, action: Action) -> Result<(), ApiError> {
+    if action.is_open() {
+        return Ok(());
+    }
+    let actor = identify(request).await?;
+    if let Some(actor) = &actor {
+        limits::writes(app_of(request)?, request, actor).await?;
+    }
+    action.check_role(Role::of(actor.as_ref()))?;
+    request.extensions_mut().insert(Admitted(actor));
+    Ok(())
+}
+
+/// Who was let in.
+struct Admitted(Option<Actor>);
+
+fn admitted(request: &HttpRequest) -> Option<Actor> {
+    request.extensions().get::<Admitted>().and_then(|Admitted(actor)| actor.clone())
+}
 
 impl FromRequest for Caller {
     type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let actor = identify(&request).await?.ok_or(NO_TOKEN)?;
-            limits::writes(app_of(&request)?, &request, &actor).await?;
-            Ok(Self(actor))
-        })
-    }
-}
-
-impl Describe for Caller {
-    fn describe(operation: &mut Operation) {
-        operation.require(Access::SignedIn);
+        ready(admitted(request).map(Self).ok_or(Error::NO_TOKEN.into()))
     }
 }
 
 impl FromRequest for MaybeCaller {
     type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move { Ok(Self(identify(&request).await?)) })
+        ready(Ok(Self(admitted(request))))
     }
 }
 
+impl Describe for Caller {
+    fn describe(_: &mut Operation) {}
+}
+
 impl Describe for MaybeCaller {
-    fn describe(operation: &mut Operation) {
-        operation.require(Access::SignedInOrNot);
-    }
+    fn describe(_: &mut Operation) {}
 }
 
 /// What handlers use.

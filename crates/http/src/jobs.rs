@@ -20,7 +20,7 @@ use crate::body::Body;
 use crate::conditional::{IfMatch, versioned};
 use crate::employers::EmployerBody;
 use crate::error::ApiError;
-use crate::extract::{Caller, Employer, PathId};
+use crate::extract::{Caller, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::openapi::{Operation, one_of, schema_of, several};
 use crate::page::{Paging, Query, page_headers};
@@ -218,7 +218,7 @@ impl JobDetailsBody {
 /// `POST /job/manage/`
 pub(crate) async fn post(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     key: IdempotencyKey,
     body: Body<PostJobRequest>,
 ) -> Answer {
@@ -266,7 +266,7 @@ pub(crate) fn post_doc() -> Operation {
 /// `PATCH /job/manage/{id}/`
 pub(crate) async fn patch(
     app: Data<App>,
-    caller: Employer,
+    caller: Caller,
     id: PathId,
     if_match: IfMatch,
     body: Body<ReviseJobRequest>,
@@ -278,7 +278,7 @@ pub(crate) async fn patch(
 /// `PUT /job/manage/{id}/`
 pub(crate) async fn put(
     app: Data<App>,
-    caller: Employer,
+    caller: Caller,
     id: PathId,
     if_match: IfMatch,
     body: Body<JobRequest>,
@@ -303,7 +303,7 @@ pub(crate) fn put_doc() -> Operation {
 
 async fn revise(
     app: &Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
     (employer, draft): (Option<i64>, Draft),
@@ -325,7 +325,7 @@ fn present(app: &App, job: Job) -> HttpResponse {
 /// `PUT /job/{id}/`, `DELETE /job/{id}/`, `DELETE /job/manage/{id}/`
 pub(crate) async fn delete(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
 ) -> Answer {
@@ -372,7 +372,7 @@ struct OwnJobsBody {
 pub(crate) async fn own(
     app: Data<App>,
     request: HttpRequest,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     Paging(page): Paging<100>,
 ) -> Answer {
     let states = states(&Query::of(&request))?;

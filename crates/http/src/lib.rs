@@ -27,6 +27,7 @@ mod jobs;
 mod limits;
 mod openapi;
 mod page;
+mod permissions;
 mod portal;
 mod responses;
 mod routes;
@@ -44,6 +45,7 @@ use jobportal_application::{
 
 pub use executor::{Drain, Executor, Rejected};
 pub use openapi::openapi;
+pub use permissions::{permissions, routes};
 pub use responses::Ready;
 pub use routes::configure;
 

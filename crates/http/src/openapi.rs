@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, web};
+use jobportal_application::{Action, Role};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
+pub(crate) use document::documented_path;
 pub(crate) use schema::{NON_BLANK, TEXT, integer, none_required, one_of, schema_of, several, string, with_property};
 
 const JSON: &str = "application/json";
@@ -41,7 +43,7 @@ pub(crate) struct Operation {
 
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+enum Access {
     /// Anyone; a token is not looked at.
     Anyone,
     /// Anyone; a token may open more.
@@ -181,10 +183,17 @@ impl Operation {
         self
     }
 
-    /// Who may call.
-    pub(crate) fn require(&mut self, access: Access) {
-        self.access = access;
+    /// Who may call, and how the others are refused.
+    pub(crate) fn is_for(&mut self, action: Action) {
+        if action.is_open() {
+            return;
+        }
+        let lets_in = |role: &Role| action.check_role(*role).is_ok();
+        self.access = if lets_in(&Role::Anonymous) { Access::SignedInOrNot } else { Access::SignedIn };
         self.answer(StatusCode::UNAUTHORIZED);
+        if !Role::ALL.iter().all(|role| *role == Role::Anonymous || lets_in(role)) {
+            self.answer(StatusCode::FORBIDDEN);
+        }
     }
 
     /// Reads a parameter of the path.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -6,10 +7,12 @@ use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, Scope, guard};
+use jobportal_application::Action;
 
 use crate::accounts::{contact, directory, passwords, registration, sessions};
 use crate::conditional::conditional;
 use crate::error::ApiError;
+use crate::extract::admit;
 use crate::jobs::lifecycle;
 use crate::openapi::{Describe, Operation};
 use crate::{
@@ -32,7 +35,10 @@ pub fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
             parts.entry(entry.split().0).or_default().push(entry);
         }
         for (name, entries) in parts {
-            let resources = entries.into_iter().map(|entry| entry.resource().wrap(from_fn(finish)));
+            let resources = entries.into_iter().map(|entry| {
+                let actions = entry.actions();
+                entry.resource().wrap(from_fn(move |request, next| serve(Rc::clone(&actions), request, next)))
+            });
             if name.is_empty() {
                 resources.for_each(|resource| _ = config.service(resource));
             } else {
@@ -43,29 +49,48 @@ pub fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
     }
 }
 
-/// What every answer gets at the end.
-async fn finish(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, actix_web::Error> {
-    let response = next.call(request).await?;
+/// Lets in who may do what the method stands for, and gives every answer its end.
+async fn serve(
+    actions: Rc<[(Method, Action)]>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, actix_web::Error> {
+    let method = if request.method() == Method::HEAD { &GET } else { request.method() };
+    let admitted = match actions.iter().find(|(served, _)| served == method) {
+        Some((_, action)) => admit(request.request(), *action).await,
+        // There is nothing to be done; the answer says which methods there are.
+        None => Ok(()),
+    };
+    let response = match admitted {
+        Ok(()) => next.call(request).await?,
+        Err(error) => request.error_response(error),
+    };
     Ok(limits::told(conditional(response)))
 }
 
-/// Every path with its methods, each with its handler and its description. Where two patterns fit a path the first one counts, so
+/// Every path with its methods, each with what it does, which says who is let in, its handler and its description. Where two patterns fit a path the first one counts, so
 /// fixed names come before ids.
 #[expect(clippy::too_many_lines, reason = "it is a table")]
 pub(crate) fn table() -> Vec<Entry> {
     vec![
-        at("/openapi.json", [on(GET, portal::openapi, portal::openapi_doc)]),
-        at("/", [on(GET, portal::root, portal::root_doc)]),
-        at("/docs", [on(GET, docs::page, docs::page_doc)]),
-        at("/docs/{name}", [on(GET, docs::file, docs::file_doc)]),
-        at("/health", [on(GET, portal::health, portal::health_doc)]),
-        at("/account/register", [on(POST, registration::register, registration::register_doc)]),
-        at("/account/verify_otp", [on(POST, registration::verify, registration::verify_doc)]),
-        at("/account/resend_otp", [on(POST, registration::resend_code, registration::resend_code_doc)]),
-        at("/account/login", [on(POST, sessions::login, sessions::login_doc)]),
-        at("/login", [on(POST, sessions::login, sessions::login_doc).deprecated("accounts_login_short")]),
-        at("/account/token/refresh", [on(POST, sessions::refresh, sessions::refresh_doc)]),
-        at("/account/logout", [on(POST, sessions::logout, sessions::logout_doc)]),
+        at("/openapi.json", [on(GET, Action::ReadPortal, portal::openapi, portal::openapi_doc)]),
+        at("/", [on(GET, Action::ReadPortal, portal::root, portal::root_doc)]),
+        at("/docs", [on(GET, Action::ReadPortal, docs::page, docs::page_doc)]),
+        at("/docs/{name}", [on(GET, Action::ReadPortal, docs::file, docs::file_doc)]),
+        at("/health", [on(GET, Action::ReadPortal, portal::health, portal::health_doc)]),
+        at("/account/register", [on(POST, Action::Register, registration::register, registration::register_doc)]),
+        at("/account/verify_otp", [on(POST, Action::VerifyEmail, registration::verify, registration::verify_doc)]),
+        at(
+            "/account/resend_otp",
+            [on(POST, Action::RequestCode, registration::resend_code, registration::resend_code_doc)],
+        ),
+        at("/account/login", [on(POST, Action::SignIn, sessions::login, sessions::login_doc)]),
+        at(
+            "/login",
+            [on(POST, Action::SignIn, sessions::login, sessions::login_doc).deprecated("accounts_login_short")],
+        ),
+        at("/account/token/refresh", [on(POST, Action::RefreshTokens, sessions::refresh, sessions::refresh_doc)]),
+        at("/account/logout", [on(POST, Action::SignOut, sessions::logout, sessions::logout_doc)]),
         at(
             "/account/sessions",
             [on(GET, sessions::list, sessions::list_doc), on(DELETE, sessions::end_others, sessions::end_others_doc)],
@@ -73,122 +98,159 @@ pub(crate) fn table() -> Vec<Entry> {
         at("/account/sessions/{id}", [on(DELETE, sessions::end, sessions::end_doc)]),
         at(
             "/account/password-reset",
-            [on(POST, passwords::request_password_reset, passwords::request_password_reset_doc)],
+            [on(POST, Action::ResetPassword, passwords::request_password_reset, passwords::request_password_reset_doc)],
         ),
-        at("/account/password-reset/confirm", [on(POST, passwords::reset_password, passwords::reset_password_doc)]),
-        at("/account/user_info", [on(GET, directory::list, directory::list_doc)]),
-        at("/account/login-user-info", [on(GET, directory::own, directory::own_doc)]),
-        at("/account/update-password", [on(PATCH, passwords::change_password, passwords::change_password_doc)]),
+        at(
+            "/account/password-reset/confirm",
+            [on(POST, Action::ResetPassword, passwords::reset_password, passwords::reset_password_doc)],
+        ),
+        at("/account/user_info", [on(GET, Action::ListAccounts, directory::list, directory::list_doc)]),
+        at("/account/login-user-info", [on(GET, Action::ReadOwnAccount, directory::own, directory::own_doc)]),
+        at(
+            "/account/update-password",
+            [on(PATCH, Action::ChangePassword, passwords::change_password, passwords::change_password_doc)],
+        ),
         at(
             "/account/change-password",
-            [on(PATCH, passwords::change_password, passwords::change_password_doc)
+            [on(PATCH, Action::ChangePassword, passwords::change_password, passwords::change_password_doc)
                 .deprecated("accounts_change_password_old")],
         ),
-        at("/account/change-email", [on(POST, contact::request_email_change, contact::request_email_change_doc)]),
+        at(
+            "/account/change-email",
+            [on(POST, Action::ChangeContact, contact::request_email_change, contact::request_email_change_doc)],
+        ),
         at(
             "/account/change-email/confirm",
-            [on(POST, contact::confirm_email_change, contact::confirm_email_change_doc)],
+            [on(POST, Action::ChangeContact, contact::confirm_email_change, contact::confirm_email_change_doc)],
         ),
         at(
             "/account/change-phone",
-            [on(POST, contact::request_phone_number_change, contact::request_phone_number_change_doc)],
+            [on(
+                POST,
+                Action::ChangeContact,
+                contact::request_phone_number_change,
+                contact::request_phone_number_change_doc,
+            )],
         ),
         at(
             "/account/change-phone/confirm",
-            [on(POST, contact::confirm_phone_number_change, contact::confirm_phone_number_change_doc)],
+            [on(
+                POST,
+                Action::ChangeContact,
+                contact::confirm_phone_number_change,
+                contact::confirm_phone_number_change_doc,
+            )],
         ),
         at(
             "/candidate/profile",
             [
-                on(GET, candidates::own, candidates::own_doc),
-                on(POST, candidates::revise_professional, candidates::revise_professional_doc),
-                on(PUT, candidates::revise_personal, candidates::revise_personal_doc)
+                on(GET, Action::ReadOwnCandidate, candidates::own, candidates::own_doc),
+                on(POST, Action::ReviseCandidate, candidates::revise_professional, candidates::revise_professional_doc),
+                on(PUT, Action::ReviseCandidate, candidates::revise_personal, candidates::revise_personal_doc)
                     .named("candidates_replace_personal"),
-                on(PATCH, candidates::revise_personal, candidates::revise_personal_doc),
+                on(PATCH, Action::ReviseCandidate, candidates::revise_personal, candidates::revise_personal_doc),
             ],
         ),
-        at("/candidate/profile/{id}", [on(GET, candidates::find, candidates::find_doc)]),
-        at("/candidate/profiles", [on(GET, candidates::list, candidates::list_doc)]),
-        at("/candidate/application/list", [on(GET, applications::own, applications::own_doc)]),
+        at("/candidate/profile/{id}", [on(GET, Action::ReadCandidates, candidates::find, candidates::find_doc)]),
+        at("/candidate/profiles", [on(GET, Action::ReadCandidates, candidates::list, candidates::list_doc)]),
+        at(
+            "/candidate/application/list",
+            [on(GET, Action::ListOwnApplications, applications::own, applications::own_doc)],
+        ),
         at(
             "/employer/profile",
             [
-                on(GET, employers::own, employers::own_doc),
-                on(PUT, employers::revise, employers::revise_doc).named("employers_replace"),
-                on(PATCH, employers::revise, employers::revise_doc),
+                on(GET, Action::ReadOwnEmployer, employers::own, employers::own_doc),
+                on(PUT, Action::ReviseEmployer, employers::revise, employers::revise_doc).named("employers_replace"),
+                on(PATCH, Action::ReviseEmployer, employers::revise, employers::revise_doc),
             ],
         ),
-        at("/employer/profile/{id}", [on(GET, employers::find, employers::find_doc)]),
-        at("/employer/profiles", [on(GET, employers::list, employers::list_doc)]),
-        at("/job", [on(GET, jobs::own, jobs::own_doc)]),
+        at("/employer/profile/{id}", [on(GET, Action::ReadEmployers, employers::find, employers::find_doc)]),
+        at("/employer/profiles", [on(GET, Action::ReadEmployers, employers::list, employers::list_doc)]),
+        at("/job", [on(GET, Action::ListOwnJobs, jobs::own, jobs::own_doc)]),
         at(
             "/job/manage",
-            [on(GET, jobs::own, jobs::own_doc).deprecated("jobs_list_own_old"), on(POST, jobs::post, jobs::post_doc)],
+            [
+                on(GET, Action::ListOwnJobs, jobs::own, jobs::own_doc).deprecated("jobs_list_own_old"),
+                on(POST, Action::PostJob, jobs::post, jobs::post_doc),
+            ],
         ),
-        at("/job/changes", [on(GET, changes::jobs, changes::jobs_doc)]),
-        at("/job/search", [on(GET, search::search, search::search_doc)]),
-        at("/job/suggest", [on(GET, search::suggest, search::suggest_doc)]),
+        at("/job/changes", [on(GET, Action::FollowJobs, changes::jobs, changes::jobs_doc)]),
+        at("/job/search", [on(GET, Action::SearchJobs, search::search, search::search_doc)]),
+        at("/job/suggest", [on(GET, Action::SearchJobs, search::suggest, search::suggest_doc)]),
         at(
             "/job/manage/{id}",
             [
-                on(GET, jobs::details, jobs::details_doc).deprecated("jobs_details_old"),
-                on(PUT, jobs::put, jobs::put_doc),
-                on(PATCH, jobs::patch, jobs::patch_doc),
-                on(DELETE, jobs::delete, jobs::delete_doc).deprecated("jobs_delete_old"),
+                on(GET, Action::ReadJob, jobs::details, jobs::details_doc).deprecated("jobs_details_old"),
+                on(PUT, Action::ReviseJob, jobs::put, jobs::put_doc),
+                on(PATCH, Action::ReviseJob, jobs::patch, jobs::patch_doc),
+                on(DELETE, Action::TakeJobDown, jobs::delete, jobs::delete_doc).deprecated("jobs_delete_old"),
             ],
         ),
-        at("/job/manage/{id}/actions", [on(GET, lifecycle::actions, lifecycle::actions_doc)]),
-        at("/job/manage/{id}/publish", [on(POST, lifecycle::publish, lifecycle::publish_doc)]),
-        at("/job/manage/{id}/pause", [on(POST, lifecycle::pause, lifecycle::pause_doc)]),
-        at("/job/manage/{id}/close", [on(POST, lifecycle::close, lifecycle::close_doc)]),
-        at("/job/manage/{id}/extend", [on(POST, lifecycle::extend, lifecycle::extend_doc)]),
-        at("/job/manage/{id}/relist", [on(POST, lifecycle::relist, lifecycle::relist_doc)]),
-        at("/job/manage/{id}/copy", [on(POST, lifecycle::copy, lifecycle::copy_doc)]),
+        at("/job/manage/{id}/actions", [on(GET, Action::LeadJob, lifecycle::actions, lifecycle::actions_doc)]),
+        at("/job/manage/{id}/publish", [on(POST, Action::LeadJob, lifecycle::publish, lifecycle::publish_doc)]),
+        at("/job/manage/{id}/pause", [on(POST, Action::LeadJob, lifecycle::pause, lifecycle::pause_doc)]),
+        at("/job/manage/{id}/close", [on(POST, Action::LeadJob, lifecycle::close, lifecycle::close_doc)]),
+        at("/job/manage/{id}/extend", [on(POST, Action::LeadJob, lifecycle::extend, lifecycle::extend_doc)]),
+        at("/job/manage/{id}/relist", [on(POST, Action::LeadJob, lifecycle::relist, lifecycle::relist_doc)]),
+        at("/job/manage/{id}/copy", [on(POST, Action::LeadJob, lifecycle::copy, lifecycle::copy_doc)]),
         at(
             "/jobs/manage/{id}",
             [
-                on(PUT, jobs::put, jobs::put_doc).deprecated("jobs_replace_old"),
-                on(PATCH, jobs::patch, jobs::patch_doc).deprecated("jobs_revise_old"),
+                on(PUT, Action::ReviseJob, jobs::put, jobs::put_doc).deprecated("jobs_replace_old"),
+                on(PATCH, Action::ReviseJob, jobs::patch, jobs::patch_doc).deprecated("jobs_revise_old"),
             ],
         ),
         at(
             "/job/{id}",
             [
-                on(GET, jobs::details, jobs::details_doc),
-                on(PUT, jobs::delete, jobs::delete_doc).named("jobs_take_down"),
-                on(DELETE, jobs::delete, jobs::delete_doc),
+                on(GET, Action::ReadJob, jobs::details, jobs::details_doc),
+                on(PUT, Action::TakeJobDown, jobs::delete, jobs::delete_doc).named("jobs_take_down"),
+                on(DELETE, Action::TakeJobDown, jobs::delete, jobs::delete_doc),
             ],
         ),
-        at("/job/{id}/similar", [on(GET, search::similar, search::similar_doc)]),
-        at("/application/all/{id}", [on(GET, applications::of_job, applications::of_job_doc)]),
+        at("/job/{id}/similar", [on(GET, Action::ReadJob, search::similar, search::similar_doc)]),
+        at(
+            "/application/all/{id}",
+            [on(GET, Action::ReadApplications, applications::of_job, applications::of_job_doc)],
+        ),
         at(
             "/application/status/{id}",
             [
-                on(GET, applications::details, applications::details_doc),
-                on(PATCH, applications::move_to, applications::move_to_doc),
+                on(GET, Action::ReadApplications, applications::details, applications::details_doc),
+                on(PATCH, Action::MoveApplication, applications::move_to, applications::move_to_doc),
             ],
         ),
-        at("/application/changes", [on(GET, changes::applications, changes::applications_doc)]),
-        at("/application/{id}", [on(POST, applications::submit, applications::submit_doc)]),
+        at(
+            "/application/changes",
+            [on(GET, Action::ReadApplications, changes::applications, changes::applications_doc)],
+        ),
+        at("/application/{id}", [on(POST, Action::Apply, applications::submit, applications::submit_doc)]),
         at(
             "/subscription/plan",
             [
-                on(GET, subscriptions::plans, subscriptions::plans_doc),
-                on(POST, subscriptions::add_plan, subscriptions::add_plan_doc),
+                on(GET, Action::ReadPlans, subscriptions::plans, subscriptions::plans_doc),
+                on(POST, Action::ManagePlans, subscriptions::add_plan, subscriptions::add_plan_doc),
             ],
         ),
         at(
             "/subscription/plan/{id}",
             [
-                on(GET, subscriptions::plan, subscriptions::plan_doc),
-                on(PUT, subscriptions::revise_plan, subscriptions::revise_plan_doc),
-                on(DELETE, subscriptions::delete_plan, subscriptions::delete_plan_doc),
+                on(GET, Action::ReadPlans, subscriptions::plan, subscriptions::plan_doc),
+                on(PUT, Action::ManagePlans, subscriptions::revise_plan, subscriptions::revise_plan_doc),
+                on(DELETE, Action::ManagePlans, subscriptions::delete_plan, subscriptions::delete_plan_doc),
             ],
         ),
-        at("/subscription/usage", [on(GET, subscriptions::usage, subscriptions::usage_doc)]),
-        at("/subscription/add/plan", [on(POST, subscriptions::subscribe, subscriptions::subscribe_doc)]),
-        at("/documents/resumes/{name}", [on(GET, documents::resume, documents::resume_doc)]),
-        at("/documents/profile_pictures/{name}", [on(GET, documents::picture, documents::picture_doc)]),
+        at("/subscription/usage", [on(GET, Action::ReadUsage, subscriptions::usage, subscriptions::usage_doc)]),
+        at(
+            "/subscription/add/plan",
+            [on(POST, Action::Subscribe, subscriptions::subscribe, subscriptions::subscribe_doc)],
+        ),
+        at("/documents/resumes/{name}", [on(GET, Action::OpenResume, documents::resume, documents::resume_doc)]),
+        at(
+            "/documents/profile_pictures/{name}",
+            [on(GET, Action::OpenPicture, documents::picture, documents::picture_doc)],
+        ),
     ]
 }
 
@@ -204,6 +266,8 @@ pub(crate) struct Entry {
 pub(crate) struct Verb {
     /// The method.
     pub(crate) method: Method,
+    /// What it does.
+    pub(crate) action: Action,
     /// The id of the operation, where another path or method has the operation's own.
     pub(crate) alias: Option<&'static str>,
     /// There for old clients.
@@ -218,6 +282,11 @@ impl Entry {
         let path = self.path.trim_end_matches('/');
         let end = path.match_indices('/').nth(1).map_or(path.len(), |(second, _)| second);
         path.split_at(end)
+    }
+
+    /// What each method does.
+    fn actions(&self) -> Rc<[(Method, Action)]> {
+        self.verbs.iter().map(|verb| (verb.method.clone(), verb.action)).collect()
     }
 
     /// Serves what follows the first name, with and without its trailing slash; other methods than these are told which ones there are.
@@ -252,7 +321,9 @@ impl Verb {
 
     /// Describes it.
     pub(crate) fn operation(&self) -> Operation {
-        (self.describe)()
+        let mut operation = (self.describe)();
+        operation.is_for(self.action);
+        operation
     }
 }
 
@@ -262,6 +333,7 @@ fn at<const N: usize>(path: &'static str, verbs: [Verb; N]) -> Entry {
 
 fn on<F: Handler<Args>, Args: FromRequest + Describe + 'static>(
     method: Method,
+    action: Action,
     handler: F,
     description: fn() -> Operation,
 ) -> Verb
@@ -279,7 +351,7 @@ where
         Args::describe(&mut operation);
         operation
     };
-    Verb { method, alias: None, is_deprecated: false, route: route.to(handler), describe: Box::new(describe) }
+    Verb { method, action, alias: None, is_deprecated: false, route: route.to(handler), describe: Box::new(describe) }
 }
 
 async fn no_route() -> Result<String, ApiError> {

@@ -10,7 +10,7 @@ use crate::App;
 use crate::body::{Body, Request};
 use crate::conditional::{IfMatch, versioned};
 use crate::error::ApiError;
-use crate::extract::{Admin, Caller, PathId};
+use crate::extract::{Caller, PathId};
 use crate::idempotency::{IdempotencyKey, answer_once};
 use crate::input::Input;
 use crate::openapi::{Operation, one_of, schema_of};
@@ -212,7 +212,7 @@ pub(crate) fn plan_doc() -> Operation {
 /// `POST /subscription/plan/`
 pub(crate) async fn add_plan(
     app: Data<App>,
-    Admin(actor): Admin,
+    Caller(actor): Caller,
     key: IdempotencyKey,
     body: Body<PlanRequest>,
 ) -> Answer {
@@ -240,7 +240,7 @@ pub(crate) fn add_plan_doc() -> Operation {
 /// `PUT /subscription/plan/{id}/`
 pub(crate) async fn revise_plan(
     app: Data<App>,
-    Admin(actor): Admin,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
     body: Body<PlanRequest>,
@@ -259,7 +259,7 @@ pub(crate) fn revise_plan_doc() -> Operation {
 /// `DELETE /subscription/plan/{id}/`
 pub(crate) async fn delete_plan(
     app: Data<App>,
-    Admin(actor): Admin,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
 ) -> Answer {

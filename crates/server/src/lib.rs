@@ -20,7 +20,7 @@ pub use application::Application;
 pub use check::{Problem, installation, safety};
 pub use composition::Overrides;
 pub use error::StartError;
-pub use jobportal_http::openapi;
+pub use jobportal_http::{openapi, permissions, routes};
 pub use seed::{PlanError, SeedPlan, Seeded, Seeding};
 pub use settings::{
     AccountsSettings, AuthSettings, CacheSettings, DatabaseSettings, Directory, Environment, FilesSettings,

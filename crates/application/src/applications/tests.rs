@@ -1,5 +1,5 @@
 use chrono::TimeDelta;
-use jobportal_domain::{DocumentKind, Money, NotificationId, Plan, PlanName, StoredDocument, Subscription};
+use jobportal_domain::{DocumentKind, JobStatus, Money, NotificationId, Plan, PlanName, StoredDocument, Subscription};
 use mockall::Sequence;
 use mockall::predicate::{always, eq};
 

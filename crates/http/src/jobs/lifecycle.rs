@@ -11,7 +11,7 @@ use crate::App;
 use crate::body::{Body, Request};
 use crate::conditional::{IfMatch, versioned};
 use crate::error::ApiError;
-use crate::extract::{Employer, PathId};
+use crate::extract::{Caller, PathId};
 use crate::idempotency::IdempotencyKey;
 use crate::input::Input;
 use crate::openapi::{Operation, one_of, schema_of};
@@ -56,7 +56,7 @@ fn making(id: &'static str, summary: &'static str) -> Operation {
 /// `POST /job/manage/{id}/publish/`
 pub(crate) async fn publish(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
 ) -> Answer {
@@ -74,7 +74,7 @@ pub(crate) fn publish_doc() -> Operation {
 /// `POST /job/manage/{id}/pause/`
 pub(crate) async fn pause(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
 ) -> Answer {
@@ -102,7 +102,7 @@ impl Request for CloseRequest {}
 /// `POST /job/manage/{id}/close/`
 pub(crate) async fn close(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
     body: Body<CloseRequest>,
@@ -141,7 +141,7 @@ impl DeadlineRequest {
 /// `POST /job/manage/{id}/extend/`
 pub(crate) async fn extend(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     IfMatch(precondition): IfMatch,
     body: Body<DeadlineRequest>,
@@ -159,7 +159,7 @@ pub(crate) fn extend_doc() -> Operation {
 /// `POST /job/manage/{id}/relist/`
 pub(crate) async fn relist(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     key: IdempotencyKey,
     body: Body<DeadlineRequest>,
@@ -185,7 +185,7 @@ impl Request for CopyRequest {}
 /// `POST /job/manage/{id}/copy/`
 pub(crate) async fn copy(
     app: Data<App>,
-    Employer(actor): Employer,
+    Caller(actor): Caller,
     PathId(id): PathId,
     key: IdempotencyKey,
     body: Body<CopyRequest>,
@@ -209,7 +209,7 @@ struct ActionsBody {
 }
 
 /// `GET /job/manage/{id}/actions/`
-pub(crate) async fn actions(app: Data<App>, Employer(actor): Employer, PathId(id): PathId) -> Answer {
+pub(crate) async fn actions(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
     let job = app.run(move |app| app.jobs.find_own(&actor, JobId(id))).await?;
     let now = app.clock.now();
     let allowed = job.allowed_actions(now).iter().map(|action| action.as_str()).collect();

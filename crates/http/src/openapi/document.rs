@@ -49,7 +49,7 @@ pub(crate) fn document(table: Vec<Entry>) -> Value {
             "title": "Job Portal",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "Candidates, employers, jobs and applications.",
-            "description": crate::docs::GUIDE,
+            "description": *crate::docs::GUIDE,
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "servers": [{ "url": "/" }],
@@ -69,7 +69,7 @@ pub(crate) fn document(table: Vec<Entry>) -> Value {
 }
 
 /// Paths end with a slash, as the API's own links do, but for files.
-fn documented_path(path: &str) -> String {
+pub(crate) fn documented_path(path: &str) -> String {
     if path.ends_with('/') || path.contains("{name}") || path.contains('.') {
         path.to_owned()
     } else {
