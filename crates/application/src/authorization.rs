@@ -129,6 +129,7 @@ actions! {
     RefreshTokens:           "Exchange a refresh token",                           YES,       YES,       YES,              YES;
     ResetPassword:           "Ask for a code for a new password, and set that",    YES,       YES,       YES,              YES;
     SignOut:                 "Sign out",                                           NO,        OWN,       OWN,              OWN;
+    ManageSessions:          "List the sessions of the account, and end them",     NO,        OWN,       OWN,              OWN;
     ChangePassword:          "Change the password",                                NO,        OWN,       OWN,              OWN;
     ChangeContact:           "Change the e-mail address or the phone number",       NO,        OWN,       OWN,              OWN;
     ReadOwnAccount:          "Read the account that asks",                         NO,        OWN,       OWN,              OWN;

@@ -93,9 +93,12 @@ pub(crate) fn table() -> Vec<Entry> {
         at("/account/logout", [on(POST, Action::SignOut, sessions::logout, sessions::logout_doc)]),
         at(
             "/account/sessions",
-            [on(GET, sessions::list, sessions::list_doc), on(DELETE, sessions::end_others, sessions::end_others_doc)],
+            [
+                on(GET, Action::ManageSessions, sessions::list, sessions::list_doc),
+                on(DELETE, Action::ManageSessions, sessions::end_others, sessions::end_others_doc),
+            ],
         ),
-        at("/account/sessions/{id}", [on(DELETE, sessions::end, sessions::end_doc)]),
+        at("/account/sessions/{id}", [on(DELETE, Action::ManageSessions, sessions::end, sessions::end_doc)]),
         at(
             "/account/password-reset",
             [on(POST, Action::ResetPassword, passwords::request_password_reset, passwords::request_password_reset_doc)],
