@@ -55,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "base64",
             "bcrypt",
             "chrono",
+            "data-encoding",
             "jsonwebtoken",
             "serde",
             "thiserror",

@@ -1,5 +1,8 @@
 //! The commands of the program, as an operator types them.
 
+use jobportal_application::{Clock, SystemClock};
+use jobportal_domain::{SecondFactor, TotpSecret};
+use jobportal_security::Totp;
 use jobportal_tests::client::Client;
 use jobportal_tests::database::{Backend, TestDatabase};
 use jobportal_tests::process::{Finished, Program};
@@ -51,6 +54,34 @@ process_tests! {
         assert_eq!(taken_back.lines().count(), applied.lines().count());
         assert!(marks(&program).iter().all(|mark| mark == "[ ] "));
         assert_eq!(succeeded(program.run(&["migrate", "up"])), applied);
+    }
+
+    async fn a_lost_second_factor_is_removed_by_the_operator(database) {
+        let program = Program::new(database.url(), &[("JOBPORTAL_SUPERUSER_PASSWORD", "correct horse 7")]);
+        let (email, number) = ("ada@example.com", "01711111111");
+        succeeded(program.run(&["createsuperuser", "--email", email, "--contract-number", number]));
+        let remove = |email| program.run(&["second-factor", "remove", email]);
+        assert_refused(&remove("nobody@example.com"), &["No account has this address."]);
+        assert_refused(&remove("nobody"), &["valid email address"]);
+        assert_refused(&remove(email), &["no second factor"]);
+
+        let (_running, client) = program.serve(&[]);
+        let credentials = json!({ "email_or_phone": email, "password": "correct horse 7" });
+        let tokens = post(&client, "/account/login/", credentials.clone()).await;
+        let token = tokens["access_token"].as_str();
+        let call = async |path: &str, body| client.call("POST", path, token, Some(body)).await;
+        let secret = call("/account/second-factor/", json!({ "password": "correct horse 7" })).await;
+        let secret = TotpSecret::parse(secret.json["secret"].as_str().unwrap()).unwrap();
+        let code = Totp::code(&secret, SystemClock.now().timestamp() / SecondFactor::STEP_SECONDS).unwrap();
+        assert_eq!(call("/account/second-factor/confirm/", json!({ "totp": code.expose() })).await.status, 200);
+        assert_eq!(client.call("POST", "/account/login/", None, Some(credentials.clone())).await.status, 401);
+
+        assert_eq!(succeeded(remove("Ada@Example.com")), "ada@example.com has no second factor any more.\n");
+        post(&client, "/account/login/", credentials).await;
+        let refresh = json!({ "refresh_token": tokens["refresh_token"] });
+        assert_eq!(client.call("POST", "/account/token/refresh/", None, Some(refresh)).await.status, 401);
+        let told = succeeded(program.run(&["outbox", "list"]));
+        assert_eq!(told.lines().filter(|line| line.contains("security_changed")).count(), 2, "{told}");
     }
 
     async fn a_superuser_is_an_admin_who_can_sign_in(database) {

@@ -37,6 +37,7 @@ mod readme;
 mod refresh;
 mod responses;
 mod search;
+mod second_factors;
 mod sessions;
 mod subscriptions;
 mod verification;

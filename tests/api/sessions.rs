@@ -164,6 +164,7 @@ app_tests! {
             email: EmailAddress::parse(&account.email).unwrap(),
             phone_number: PhoneNumber::parse(&account.phone_number).unwrap(),
             session_id: text(&payload["sid"]),
+            must_enrol: false,
             issued_at: app.now(),
             expires_at: app.now() + TimeDelta::minutes(30),
         };

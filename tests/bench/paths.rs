@@ -18,6 +18,7 @@ fn paths(criterion: &mut Criterion) {
         email: user.email,
         phone_number: user.phone_number,
         session_id: "session".to_owned(),
+        must_enrol: false,
         issued_at: samples::now(),
         expires_at: samples::now() + TimeDelta::minutes(30),
     };

@@ -38,6 +38,7 @@ mod responses;
 mod schedule;
 mod search;
 mod search_pages;
+mod second_factors;
 mod seeding;
 mod sessions;
 mod statements;

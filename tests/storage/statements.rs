@@ -13,7 +13,8 @@ use jobportal_application::{
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, Client, CodePolicy, CodePurpose, DocumentId,
     DocumentKind, EmployerDetails, EmployerId, JobId, JobState, NotificationId, OneTimeCode, PersonalDetails,
-    PhoneNumber, PlanName, ProfessionalDetails, Section, Session, Subscription, UserId, UserType, Version,
+    PhoneNumber, PlanName, ProfessionalDetails, SecondFactor, Section, Session, Subscription, UserId, UserType,
+    Version,
 };
 use jobportal_tests::database::{TestDatabase, statements};
 
@@ -172,6 +173,8 @@ fn populate(store: &dyn Store) -> World {
                 policy,
                 minutes(number),
             ))?;
+            uow.second_factors().replace(&SecondFactor::enrol(*user, String::new(), now()))?;
+            uow.second_factors().replace_recovery_codes(*user, &["a".to_owned(), "b".to_owned()])?;
             uow.usage().take_application(*user, minutes(number).date_naive(), 10)?;
             let mut subscription = subscription(*user, uow)?;
             subscription.period_ends_at = Some(after(i64::from(number) * 60));
@@ -238,6 +241,17 @@ fn cases(world: &World) -> Vec<Case> {
             uow.codes().update(&code)
         }),
         case("codes: purge", |uow| uow.codes().purge(minutes(ROWS - 10))),
+        case("second factors: find", move |uow| uow.second_factors().find(user)),
+        case("second factors: lock", move |uow| uow.second_factors().lock(user)),
+        case("second factors: replace", move |uow| {
+            uow.second_factors().replace(&SecondFactor::enrol(user, String::new(), now()))
+        }),
+        case("second factors: use code", move |uow| uow.second_factors().use_recovery_code(user, "a")),
+        case("second factors: count codes", move |uow| uow.second_factors().count_recovery_codes(user)),
+        case("second factors: replace codes", move |uow| {
+            uow.second_factors().replace_recovery_codes(user, &["c".to_owned()])
+        }),
+        case("second factors: delete", move |uow| uow.second_factors().delete(user)),
         case("sessions: insert", move |uow| uow.sessions().insert(&session(ROWS, user), "digest", 3)),
         case("sessions: find", |uow| uow.sessions().find("session-7")),
         case("sessions: lock", |uow| uow.sessions().lock("session-7")),

@@ -5,6 +5,7 @@ mod passwords;
 mod reauthentication;
 mod refresh;
 mod registration;
+mod second_factors;
 mod sessions;
 
 use std::sync::Arc;
@@ -20,11 +21,14 @@ pub use passwords::{ChangePassword, ResetPassword};
 pub use reauthentication::Reauthentication;
 pub use refresh::Refreshed;
 pub use registration::{Register, Registered};
+#[cfg(any(test, feature = "mocks"))]
+pub use second_factors::MockSecondFactorRepository;
+pub use second_factors::{ConfirmedSecondFactor, SecondFactorProof, SecondFactorRepository, SecondFactorState};
 pub use sessions::{SignIn, SignedIn, TokenPair};
 
 use crate::{
-    AccessTokens, Clock, Page, PageRequest, PasswordHasher, Position, RandomSource, RepositoryError, Result, Store,
-    UnitOfWork, Vault,
+    AccessTokens, Clock, OneTimePasswords, Page, PageRequest, PasswordHasher, Position, RandomSource, RepositoryError,
+    Result, Store, UnitOfWork, Vault,
 };
 
 /// An account to store.
@@ -179,7 +183,7 @@ pub enum Directory {
 }
 
 /// What an operator may choose about accounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountSettings {
     /// How one-time codes live.
     pub codes: CodePolicy,
@@ -189,6 +193,8 @@ pub struct AccountSettings {
     pub sessions: SessionPolicy,
     /// Who may see how to reach a user.
     pub directory: Directory,
+    /// Of whom a second factor is demanded: without one, their sessions may do nothing but enrol it.
+    pub require_second_factor: Vec<UserType>,
 }
 
 impl Default for AccountSettings {
@@ -198,6 +204,7 @@ impl Default for AccountSettings {
             access_lifetime: TimeDelta::minutes(30),
             sessions: SessionPolicy::default(),
             directory: Directory::Open,
+            require_second_factor: Vec::new(),
         }
     }
 }
@@ -213,8 +220,10 @@ pub struct Accounts {
     pub tokens: Arc<dyn AccessTokens>,
     /// Draws codes and refresh tokens.
     pub random: Arc<dyn RandomSource>,
-    /// Hashes codes and refresh tokens, and seals codes for the outbox.
+    /// Hashes codes and refresh tokens, and seals codes for the outbox and keys of authenticator apps.
     pub vault: Arc<dyn Vault>,
+    /// Computes the codes of authenticator apps.
+    pub totp: Arc<dyn OneTimePasswords>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// What the operator chose.

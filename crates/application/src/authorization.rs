@@ -132,6 +132,8 @@ actions! {
     ManageSessions:          "List the sessions of the account, and end them",     NO,        OWN,       OWN,              OWN;
     ChangePassword:          "Change the password",                                NO,        OWN,       OWN,              OWN;
     ChangeContact:           "Change the e-mail address or the phone number",       NO,        OWN,       OWN,              OWN;
+    EnrolSecondFactor:       "Enrol a second factor, and see how it stands",       NO,        OWN,       OWN,              OWN;
+    ManageSecondFactor:      "Remove the second factor, get new recovery codes",   NO,        OWN,       OWN,              OWN;
     ReadOwnAccount:          "Read the account that asks",                         NO,        OWN,       OWN,              OWN;
     ListAccounts:            "List accounts with their profiles",                  NO,        YES,       YES,              YES;
     ReadContact:             "See an address and a number in a restricted directory", NO,     OWN,       OWN_OR_APPLICANT, YES;
@@ -179,6 +181,12 @@ impl Action {
     /// Whether anyone may do it, signed in or not.
     pub fn is_open(self) -> bool {
         self.granted(Role::Anonymous) == Relation::ALL
+    }
+
+    /// Whether it can be done in a session that may do nothing but enrol a second factor
+    /// ([`AccessClaims::must_enrol`](crate::AccessClaims::must_enrol)).
+    pub const fn is_for_enrolling(self) -> bool {
+        matches!(self, Self::EnrolSecondFactor | Self::SignOut)
     }
 
     /// Whether it makes a difference to `role` who applied to a job of theirs, so that this has to be looked up.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use jobportal_domain::{
     Code, CodePolicy, CodePurpose, DocumentFormat, DocumentId, DocumentKind, Job, OneTimeCode, PasswordHash,
-    StoredDocument, User, UserId, UserType, Violations,
+    RecoveryCode, SecondFactor, StoredDocument, TotpSecret, User, UserId, UserType, Violations,
 };
 
-use crate::mocks::{MockAccessTokens, MockPasswordHasher, MockRandomSource, MockStore, MockUnitOfWork, MockVault};
+use crate::mocks::{
+    MockAccessTokens, MockOneTimePasswords, MockPasswordHasher, MockRandomSource, MockStore, MockUnitOfWork, MockVault,
+};
 pub(crate) use crate::samples::{
     ADMIN_USER, CANDIDATE, CANDIDATE_USER, EMPLOYER, EMPLOYER_USER, admin, application, candidate, candidate_profile,
     clock, email, employer, employer_profile, job, now, page, page_of, phone_number, plan, posting, text,
@@ -160,9 +162,33 @@ pub(crate) fn vault() -> Arc<dyn Vault> {
     Arc::new(vault)
 }
 
-/// [`Accounts`] on mocks. Every password may be verified; none may be hashed unless a test expects it.
+/// The key of every authenticator app.
+pub(crate) const TOTP_SECRET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// The time step of [`now`], whose code is [`CODE`]; no other step has that code.
+pub(crate) fn present_step() -> i64 {
+    now().timestamp() / SecondFactor::STEP_SECONDS
+}
+
+fn totp() -> Arc<MockOneTimePasswords> {
+    let mut totp = MockOneTimePasswords::new();
+    totp.expect_matches().returning(|secret, step, code| {
+        secret.expose() == TOTP_SECRET && step == present_step() && code.expose() == CODE
+    });
+    Arc::new(totp)
+}
+
+/// Recovery code number so and so.
+pub(crate) fn recovery_code(number: usize) -> RecoveryCode {
+    let letter = char::from(b'a' + u8::try_from(number).unwrap());
+    RecoveryCode::parse(&letter.to_string().repeat(RecoveryCode::CHARS)).unwrap()
+}
+
+/// [`Accounts`] on mocks. Every password may be verified; none may be hashed unless a test expects it. Nobody has a second
+/// factor unless a test says so.
 pub(crate) struct AccountsFixture {
     pub(crate) uow: MockUnitOfWork,
+    pub(crate) second_factor: Option<SecondFactor>,
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) tokens: MockAccessTokens,
     pub(crate) settings: AccountSettings,
@@ -174,7 +200,13 @@ impl Default for AccountsFixture {
         hasher.expect_verify().returning(|attempt, hash| *hash == hash_of(attempt));
         let mut tokens = MockAccessTokens::new();
         tokens.expect_issue().returning(|claims| Ok(format!("access of {}", claims.session_id)));
-        Self { uow: MockUnitOfWork::default(), hasher, tokens, settings: AccountSettings::default() }
+        Self {
+            uow: MockUnitOfWork::default(),
+            second_factor: None,
+            hasher,
+            tokens,
+            settings: AccountSettings::default(),
+        }
     }
 }
 
@@ -200,11 +232,18 @@ impl AccountsFixture {
     }
 
     /// Wires the use cases, and gives the store to look at afterwards.
-    pub(crate) fn wire(self) -> (Accounts, Arc<MockStore>) {
+    pub(crate) fn wire(mut self) -> (Accounts, Arc<MockStore>) {
+        let found = self.second_factor.clone();
+        self.uow.second_factors.expect_find().returning(move |_| Ok(found.clone()));
+        let found = self.second_factor;
+        self.uow.second_factors.expect_lock().returning(move |_| Ok(found.clone()));
         let mut random = MockRandomSource::new();
         random.expect_code().returning(|| Ok(Code::parse(CODE).unwrap()));
         random.expect_token().returning(|| Ok("refresh-new".to_owned()));
         random.expect_public_id().returning(|| Ok("session-new".to_owned()));
+        random.expect_totp_secret().returning(|| Ok(TotpSecret::parse(TOTP_SECRET).unwrap()));
+        let mut drawn = 0..;
+        random.expect_recovery_code().returning(move || Ok(recovery_code(drawn.next().unwrap())));
         let store = store(self.uow);
         let accounts = Accounts {
             store: store.clone(),
@@ -212,6 +251,7 @@ impl AccountsFixture {
             tokens: Arc::new(self.tokens),
             random: Arc::new(random),
             vault: vault(),
+            totp: totp(),
             clock: clock(),
             settings: self.settings,
         };

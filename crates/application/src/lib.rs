@@ -4,7 +4,7 @@
 //!
 //! | Topic | Use cases | What goes in and comes out | Ports |
 //! |---|---|---|---|
-//! | Accounts | [`Accounts`], [`AccountSettings`] | [`Register`], [`Registered`], [`SignIn`], [`SignedIn`], [`Refreshed`], [`TokenPair`], [`ChangePassword`], [`ResetPassword`], [`Reauthentication`], [`AccountSummary`], [`AccountDetails`], [`Contact`], [`Directory`] | [`UserRepository`] with [`NewUser`], [`CodeRepository`], [`SessionRepository`] with [`EndedSession`], [`SessionDenylist`] |
+//! | Accounts | [`Accounts`], [`AccountSettings`] | [`Register`], [`Registered`], [`SignIn`], [`SignedIn`], [`Refreshed`], [`TokenPair`], [`ChangePassword`], [`ResetPassword`], [`Reauthentication`], [`SecondFactorProof`], [`SecondFactorState`], [`ConfirmedSecondFactor`], [`AccountSummary`], [`AccountDetails`], [`Contact`], [`Directory`] | [`UserRepository`] with [`NewUser`], [`CodeRepository`], [`SecondFactorRepository`], [`SessionRepository`] with [`EndedSession`], [`SessionDenylist`] |
 //! | Candidates | [`Candidates`] | [`CandidateAccount`], [`RevisePersonal`], [`ReviseProfessional`], [`Saved`] | [`CandidateRepository`] |
 //! | Employers | [`Employers`] | [`ReviseEmployer`], [`Saved`] | [`EmployerRepository`] |
 //! | Jobs | [`Jobs`] | [`JobDetails`] | [`JobRepository`] with [`OwnedJob`] |
@@ -20,7 +20,7 @@
 //! | Periodic tasks | [`Schedule`] | | [`ScheduleRepository`] |
 //! | Answers kept ready | | [`Subject`] | [`ChangeListener`], [`ResponseCache`] with [`Moment`] |
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
-//! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`Vault`], [`Clock`] with [`SystemClock`] |
+//! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`OneTimePasswords`], [`Vault`], [`Clock`] with [`SystemClock`] |
 //! | Lists | | [`PageRequest`], [`Page`]; [`SliceRequest`], [`Slice`], [`Position`] | |
 //! | Who asks, and what they may do | [`Action`] | [`Actor`], [`Role`], [`Relation`], [`Verdict`] | |
 //! | Failures | | [`enum@Error`], [`Result`], [`BoxError`] | [`RepositoryError`], [`Constraint`] |
@@ -54,9 +54,10 @@ mod store;
 mod subscriptions;
 
 pub use accounts::{
-    AccountDetails, AccountSettings, AccountSummary, Accounts, ChangePassword, CodeRepository, Contact, Directory,
-    EndedSession, NewUser, Reauthentication, Refreshed, Register, Registered, ResetPassword, SessionRepository, SignIn,
-    SignedIn, TokenPair, UserRepository,
+    AccountDetails, AccountSettings, AccountSummary, Accounts, ChangePassword, CodeRepository, ConfirmedSecondFactor,
+    Contact, Directory, EndedSession, NewUser, Reauthentication, Refreshed, Register, Registered, ResetPassword,
+    SecondFactorProof, SecondFactorRepository, SecondFactorState, SessionRepository, SignIn, SignedIn, TokenPair,
+    UserRepository,
 };
 pub use actor::Actor;
 pub use applications::{
@@ -85,7 +86,7 @@ pub use search::{
     Facet, FacetCount, FacetCounts, FoundJob, FoundJobs, JobFilter, JobOrder, JobSearch, PayFilter, Search,
     SearchPosition, SearchRequest, SearchStart, Suggestion, SuggestionKind,
 };
-pub use security::{AccessClaims, AccessTokens, PasswordHasher, RandomSource, Vault};
+pub use security::{AccessClaims, AccessTokens, OneTimePasswords, PasswordHasher, RandomSource, Vault};
 pub use seeding::{BulkRepository, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser};
 pub use store::{Access, Store, UnitOfWork, Work};
 pub use subscriptions::{PlanRepository, PlanUsage, SubscriptionRepository, Subscriptions, UsageRepository};

@@ -18,7 +18,7 @@ use std::sync::Mutex;
 /// The version of `mockall` that the mocks are of, for its predicates and sequences.
 pub use mockall;
 
-pub use crate::accounts::{MockCodeRepository, MockSessionRepository, MockUserRepository};
+pub use crate::accounts::{MockCodeRepository, MockSecondFactorRepository, MockSessionRepository, MockUserRepository};
 pub use crate::applications::MockApplicationRepository;
 pub use crate::candidates::MockCandidateRepository;
 pub use crate::changes::MockChangeRepository;
@@ -32,14 +32,14 @@ pub use crate::notifications::{MockMailer, MockOutboxRepository};
 pub use crate::responses::{MockChangeListener, MockResponseCache};
 pub use crate::schedule::MockScheduleRepository;
 pub use crate::search::MockJobSearch;
-pub use crate::security::{MockAccessTokens, MockPasswordHasher, MockRandomSource, MockVault};
+pub use crate::security::{MockAccessTokens, MockOneTimePasswords, MockPasswordHasher, MockRandomSource, MockVault};
 pub use crate::seeding::MockBulkRepository;
 pub use crate::subscriptions::{MockPlanRepository, MockSubscriptionRepository, MockUsageRepository};
 use crate::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository,
     DocumentRepository, EmployerRepository, JobRepository, JobSearch, OutboxRepository, PlanRepository,
-    ReceiptRepository, RepositoryError, Result, ScheduleRepository, SessionRepository, Store, SubscriptionRepository,
-    UnitOfWork, UsageRepository, UserRepository, Work,
+    ReceiptRepository, RepositoryError, Result, ScheduleRepository, SecondFactorRepository, SessionRepository, Store,
+    SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository, Work,
 };
 
 macro_rules! mock_unit_of_work {
@@ -60,6 +60,7 @@ macro_rules! mock_unit_of_work {
 mock_unit_of_work! {
     users: MockUserRepository as UserRepository,
     codes: MockCodeRepository as CodeRepository,
+    second_factors: MockSecondFactorRepository as SecondFactorRepository,
     sessions: MockSessionRepository as SessionRepository,
     candidates: MockCandidateRepository as CandidateRepository,
     employers: MockEmployerRepository as EmployerRepository,

@@ -1,5 +1,7 @@
 use chrono::{DateTime, Utc};
-use jobportal_domain::{Code, EmailAddress, Password, PasswordHash, PhoneNumber, UserId, UserType};
+use jobportal_domain::{
+    Code, EmailAddress, Password, PasswordHash, PhoneNumber, RecoveryCode, TotpSecret, UserId, UserType,
+};
 
 use crate::Result;
 
@@ -27,6 +29,8 @@ pub struct AccessClaims {
     pub phone_number: PhoneNumber,
     /// The session it belongs to.
     pub session_id: String,
+    /// Whether its bearer may do nothing but enrol a second factor, because the operator demands one.
+    pub must_enrol: bool,
     /// When it was made.
     pub issued_at: DateTime<Utc>,
     /// When it ends.
@@ -51,6 +55,17 @@ pub trait RandomSource: Send + Sync {
     fn token(&self) -> Result<String>;
     /// 128 random bits as URL-safe text, for a name that can't be guessed.
     fn public_id(&self) -> Result<String>;
+    /// A key for an authenticator app.
+    fn totp_secret(&self) -> Result<TotpSecret>;
+    /// A recovery code.
+    fn recovery_code(&self) -> Result<RecoveryCode>;
+}
+
+/// Computes the codes of authenticator apps (RFC 6238: HMAC-SHA-1, six digits).
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait OneTimePasswords: Send + Sync {
+    /// Whether `code` is that of the time step `step` under `secret`; takes the same time for every answer.
+    fn matches(&self, secret: &TotpSecret, step: i64, code: &Code) -> bool;
 }
 
 /// Hashes and seals secrets under keys that only the server has.

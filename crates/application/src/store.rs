@@ -1,7 +1,8 @@
 use crate::{
     ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository, DocumentRepository,
     EmployerRepository, JobRepository, JobSearch, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError,
-    Result, ScheduleRepository, SessionRepository, SubscriptionRepository, UsageRepository, UserRepository,
+    Result, ScheduleRepository, SecondFactorRepository, SessionRepository, SubscriptionRepository, UsageRepository,
+    UserRepository,
 };
 
 /// The repositories of one transaction. A new one adds a line here, in the mocks and in the adapter's session.
@@ -10,6 +11,8 @@ pub trait UnitOfWork {
     fn users(&mut self) -> &mut dyn UserRepository;
     /// One-time codes.
     fn codes(&mut self) -> &mut dyn CodeRepository;
+    /// Authenticator apps and recovery codes.
+    fn second_factors(&mut self) -> &mut dyn SecondFactorRepository;
     /// Signed-in devices.
     fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// Candidates' profiles.

@@ -64,6 +64,7 @@ mod tests {
             email: email("ann@example.com"),
             phone_number: phone_number("01711111111"),
             session_id: "session".to_owned(),
+            must_enrol: false,
             issued_at: now(),
             expires_at: now() + TimeDelta::minutes(30),
         }

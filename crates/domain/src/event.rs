@@ -8,6 +8,16 @@ closed_set! {
         EmailChanged = "email_changed",
         /// The account has another phone number.
         PhoneNumberChanged = "phone_number_changed",
+        /// Sign-in asks for a second factor from now on.
+        SecondFactorEnrolled = "second_factor_enrolled",
+        /// Sign-in asks for no second factor any more.
+        SecondFactorRemoved = "second_factor_removed",
+        /// There are new recovery codes in place of the former ones.
+        RecoveryCodesRenewed = "recovery_codes_renewed",
+        /// A recovery code was used.
+        RecoveryCodeUsed = "recovery_code_used",
+        /// Nothing yet, but somebody who knows the password guesses at the second factor.
+        SecondFactorGuessed = "second_factor_guessed",
     }
 }
 

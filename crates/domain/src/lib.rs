@@ -7,6 +7,7 @@
 //! | Accounts | [`User`], [`UserType`], [`Session`], [`SessionPolicy`], [`Client`], [`EmailAddress`], [`PhoneNumber`] |
 //! | Passwords | [`Password`], [`PasswordHash`], [`is_common_password`], [`MIN_PASSWORD_CHARS`], [`MAX_PASSWORD_BYTES`], [`CONTEXT_WORDS`] |
 //! | One-time codes | [`Code`], [`OneTimeCode`], [`CodePolicy`], [`CodePurpose`], [`Verdict`] |
+//! | Second factor | [`SecondFactor`], [`TotpSecret`], [`TotpVerdict`], [`RecoveryCode`] |
 //! | Candidates | [`CandidateProfile`], [`PersonalDetails`], [`ProfessionalProfile`], [`ProfessionalDetails`], [`Section`], [`MAX_SOCIAL_LINKS`], [`MAX_ENTRIES_PER_SECTION`] |
 //! | Employers | [`EmployerProfile`], [`EmployerDetails`] |
 //! | Jobs | [`Job`], [`JobPosting`], [`JobStatus`], [`JobState`], [`JobAction`], [`CloseReason`], [`JobType`], [`JobSubtype`], [`ExperienceLevel`], [`Workplace`], [`Skills`], [`MAX_SKILLS`] |
@@ -42,6 +43,7 @@ mod period;
 mod phone;
 mod quota;
 mod search_text;
+mod second_factor;
 mod session;
 mod skills;
 mod subscription;
@@ -84,6 +86,7 @@ pub use search_text::{
     MAX_SEARCH_PHRASE_WORDS, MAX_SEARCH_TERMS, MAX_SEARCH_WORD_CHARS, MIN_SEARCH_PREFIX_BYTES, SearchText, Term,
     spelled_out,
 };
+pub use second_factor::{RecoveryCode, SecondFactor, TotpSecret, TotpVerdict};
 pub use session::{Client, Session, SessionPolicy};
 pub use skills::{MAX_SKILLS, Skills};
 pub use subscription::{Plan, PlanName, PlanTerms, Renewal, Subscription};

@@ -2,6 +2,7 @@ pub(crate) mod contact;
 pub(crate) mod directory;
 pub(crate) mod passwords;
 pub(crate) mod registration;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 
 use actix_web::{HttpRequest, HttpResponse};

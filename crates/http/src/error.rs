@@ -107,12 +107,13 @@ impl ResponseError for ApiError {
         if let Self::UseCase(Error::Repeated(receipt)) = self {
             return idempotency::replay(receipt);
         }
-        let mut response = HttpResponse::build(self.status_code());
+        let status = self.status_code();
+        let mut response = HttpResponse::build(status);
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
         match self {
             Self::UseCase(Error::Invalid(violations)) => return response.json(fields(violations)),
-            Self::UseCase(Error::Unauthenticated(_)) => {
-                response.insert_header((WWW_AUTHENTICATE, "Bearer"));
-            }
             Self::UseCase(Error::NotAllowed { message, allowed }) => {
                 let allowed: Vec<_> = allowed.iter().map(|action| action.as_str()).collect();
                 return response.json(json!({ "detail": message, "allowed": allowed }));

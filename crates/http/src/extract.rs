@@ -4,7 +4,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use jobportal_application::{Action, Actor, Error, Result, Role};
+use jobportal_application::{AccessClaims, Action, Actor, Error, Result, Role};
 
 use crate::error::ApiError;
 use crate::openapi::{Describe, Operation, integer};
@@ -16,6 +16,8 @@ pub(crate) struct Caller(pub(crate) Actor);
 /// Who is asking, if anyone says so.
 pub(crate) struct MaybeCaller(pub(crate) Option<Actor>);
 
+const MUST_ENROL: Error =
+    Error::Forbidden("Your account must have a second factor. Enrol it first: POST /account/second-factor/.");
 const BAD_TOKEN: Error = Error::Unauthenticated("Given token not valid or expired.");
 
 /// Finds out who is asking, for [`Caller`] and [`MaybeCaller`], and refuses whose role never does this, before anything else of
@@ -24,11 +26,20 @@ pub(crate) async fn admit(request: &HttpRequest, action: Action) -> Result<(), A
     if action.is_open() {
         return Ok(());
     }
-    let actor = identify(request).await?;
+    let claims = identify(request).await?;
+    let must_enrol = claims.as_ref().is_some_and(|claims| claims.must_enrol);
+    let actor = claims.map(|claims| Actor {
+        user_id: claims.user_id,
+        user_type: claims.user_type,
+        session_id: claims.session_id,
+    });
     if let Some(actor) = &actor {
         limits::writes(app_of(request)?, request, actor).await?;
     }
     action.check_role(Role::of(actor.as_ref()))?;
+    if must_enrol && !action.is_for_enrolling() {
+        return Err(MUST_ENROL.into());
+    }
     request.extensions_mut().insert(Admitted(actor));
     Ok(())
 }
@@ -71,7 +82,7 @@ pub(crate) fn app_of(request: &HttpRequest) -> Result<&Data<App>> {
     request.app_data::<Data<App>>().ok_or_else(|| Error::Internal("the application is not set up".into()))
 }
 
-async fn identify(request: &HttpRequest) -> Result<Option<Actor>> {
+async fn identify(request: &HttpRequest) -> Result<Option<AccessClaims>> {
     let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
     let app = app_of(request)?;
     let header = str::from_utf8(header.as_bytes()).ok();
@@ -83,7 +94,7 @@ async fn identify(request: &HttpRequest) -> Result<Option<Actor>> {
     if app.denylist.is_denied(&claims.session_id).await {
         return Err(BAD_TOKEN);
     }
-    Ok(Some(Actor { user_id: claims.user_id, user_type: claims.user_type, session_id: claims.session_id }))
+    Ok(Some(claims))
 }
 
 /// The id in a path; what is no positive 64-bit integer names nothing.

@@ -191,7 +191,9 @@ impl Operation {
         let lets_in = |role: &Role| action.check_role(*role).is_ok();
         self.access = if lets_in(&Role::Anonymous) { Access::SignedInOrNot } else { Access::SignedIn };
         self.answer(StatusCode::UNAUTHORIZED);
-        if !Role::ALL.iter().all(|role| *role == Role::Anonymous || lets_in(role)) {
+        let lets_in_all = Role::ALL.iter().all(|role| *role == Role::Anonymous || lets_in(role));
+        // Nor does it let in a session that may do nothing but enrol a second factor.
+        if !lets_in_all || !action.is_for_enrolling() {
             self.answer(StatusCode::FORBIDDEN);
         }
     }

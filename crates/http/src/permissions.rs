@@ -24,6 +24,8 @@ Who is not signed in and may not is answered with 401. A role that does it with 
 at. A role that does it with other things gets 404, the same as if this one were not there. Only the id of someone else in a body, where the \
 caller's own belongs (`user`, `candidate`, `employer`), is 403: it names nothing that the caller could find out.
 
+Where the operator demands a second factor, a session without one may only enrol it and sign out; all else that takes signing in is 403.
+
 | what | not signed in | candidate | employer | admin | by |
 |---|---|---|---|---|---|
 ";

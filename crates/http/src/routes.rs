@@ -9,7 +9,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, Scope, guard};
 use jobportal_application::Action;
 
-use crate::accounts::{contact, directory, passwords, registration, sessions};
+use crate::accounts::{contact, directory, passwords, registration, second_factors, sessions};
 use crate::conditional::conditional;
 use crate::error::ApiError;
 use crate::extract::admit;
@@ -142,6 +142,27 @@ pub(crate) fn table() -> Vec<Entry> {
                 Action::ChangeContact,
                 contact::confirm_phone_number_change,
                 contact::confirm_phone_number_change_doc,
+            )],
+        ),
+        at(
+            "/account/second-factor",
+            [
+                on(GET, Action::EnrolSecondFactor, second_factors::state, second_factors::state_doc),
+                on(POST, Action::EnrolSecondFactor, second_factors::enrol, second_factors::enrol_doc),
+                on(DELETE, Action::ManageSecondFactor, second_factors::remove, second_factors::remove_doc),
+            ],
+        ),
+        at(
+            "/account/second-factor/confirm",
+            [on(POST, Action::EnrolSecondFactor, second_factors::confirm, second_factors::confirm_doc)],
+        ),
+        at(
+            "/account/second-factor/recovery-codes",
+            [on(
+                POST,
+                Action::ManageSecondFactor,
+                second_factors::renew_recovery_codes,
+                second_factors::renew_recovery_codes_doc,
             )],
         ),
         at(

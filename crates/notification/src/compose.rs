@@ -121,7 +121,7 @@ pub(crate) mod tests {
         };
         let security_changed =
             |change: SecurityChange| Notification::SecurityChanged { change: change.as_str().to_owned() };
-        let kinds: [(Notification<Code>, &str, &[&str]); 12] = [
+        let kinds: [(Notification<Code>, &str, &[&str]); 17] = [
             (welcome(), "Welcome", &["012345", "until ", "POST /account/verify_otp/", "POST /account/resend_otp/"]),
             (
                 Notification::PasswordReset { code: code(), valid_minutes: 10 },
@@ -149,6 +149,11 @@ pub(crate) mod tests {
                 "phone number was changed",
                 &["phone number", "POST /account/password-reset/"],
             ),
+            (security_changed(SecurityChange::SecondFactorEnrolled), "is active", &["authenticator", "recovery code"]),
+            (security_changed(SecurityChange::SecondFactorRemoved), "was removed", &["the password alone"]),
+            (security_changed(SecurityChange::RecoveryCodesRenewed), "new recovery codes", &["worthless"]),
+            (security_changed(SecurityChange::RecoveryCodeUsed), "recovery code was used", &["was used in place of"]),
+            (security_changed(SecurityChange::SecondFactorGuessed), "guesses", &["They did not get in"]),
             (Notification::PasswordChanged, "changed", &["was changed", "POST /account/password-reset/"]),
             (
                 received("Rust developer", Some("Ann Lee")),

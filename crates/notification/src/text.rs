@@ -35,6 +35,11 @@ pub(crate) fn subject(content: &Notification<Code>) -> Option<String> {
         Notification::SecurityChanged { change } => match SecurityChange::parse(change).ok()? {
             SecurityChange::EmailChanged => "Your e-mail address was changed".to_owned(),
             SecurityChange::PhoneNumberChanged => "Your phone number was changed".to_owned(),
+            SecurityChange::SecondFactorEnrolled => "Your second factor is active".to_owned(),
+            SecurityChange::SecondFactorRemoved => "Your second factor was removed".to_owned(),
+            SecurityChange::RecoveryCodesRenewed => "You have new recovery codes".to_owned(),
+            SecurityChange::RecoveryCodeUsed => "A recovery code was used".to_owned(),
+            SecurityChange::SecondFactorGuessed => "Somebody guesses at your second factor".to_owned(),
         },
         Notification::ApplicationReceived { job_title, .. } => format!("New application: {}", one_line(job_title)),
         Notification::ApplicationStatusChanged { job_title, .. } => {
@@ -66,6 +71,22 @@ pub(crate) fn what(change: &str) -> &'static str {
             "The e-mail address of your account was changed. From now on mails go to\nthe new one."
         }
         Ok(SecurityChange::PhoneNumberChanged) => "The phone number of your account was changed.",
+        Ok(SecurityChange::SecondFactorEnrolled) => {
+            "From now on signing in to your account takes a code of your authenticator\napp, or a recovery code."
+        }
+        Ok(SecurityChange::SecondFactorRemoved) => {
+            "The second factor of your account was removed. From now on signing in\ntakes the password alone."
+        }
+        Ok(SecurityChange::RecoveryCodesRenewed) => {
+            "There are new recovery codes for your account. The former ones are\nworthless."
+        }
+        Ok(SecurityChange::RecoveryCodeUsed) => {
+            "A recovery code of your account was used in place of a code of your\nauthenticator app."
+        }
+        Ok(SecurityChange::SecondFactorGuessed) => {
+            "Somebody knows the password of your account, and gave several wrong codes\n\
+             of an authenticator app. They did not get in."
+        }
         Err(_) => "",
     }
 }

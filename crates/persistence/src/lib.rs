@@ -25,6 +25,7 @@ mod notifications;
 mod schedule;
 mod schema;
 mod search;
+mod second_factors;
 mod seeding;
 mod store;
 mod subscriptions;

@@ -53,6 +53,25 @@ table! {
 }
 
 table! {
+    second_factors (user_id) {
+        user_id -> BigInt,
+        sealed_secret -> Text,
+        enrolled_at -> crate::time::Instant,
+        confirmed_at -> Nullable<crate::time::Instant>,
+        last_step -> Nullable<BigInt>,
+        failures -> Integer,
+        blocked_until -> Nullable<crate::time::Instant>,
+    }
+}
+
+table! {
+    recovery_codes (user_id, digest) {
+        user_id -> BigInt,
+        digest -> Text,
+    }
+}
+
+table! {
     documents (id) {
         id -> BigInt,
         public_id -> Text,

@@ -2,8 +2,9 @@ use diesel::QueryResult;
 use jobportal_application::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeListener, ChangeRepository,
     CodeRepository, DocumentRepository, EmployerRepository, Error, JobRepository, JobSearch, OutboxRepository,
-    PageRequest, PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository, SessionRepository,
-    Subject, SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository,
+    PageRequest, PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository,
+    SecondFactorRepository, SessionRepository, Subject, SubscriptionRepository, UnitOfWork, UsageRepository,
+    UserRepository,
 };
 
 use crate::connection::AnyConnection;
@@ -121,6 +122,10 @@ impl UnitOfWork for Session<'_> {
     }
 
     fn codes(&mut self) -> &mut dyn CodeRepository {
+        self
+    }
+
+    fn second_factors(&mut self) -> &mut dyn SecondFactorRepository {
         self
     }
 

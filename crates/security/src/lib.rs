@@ -6,6 +6,7 @@
 //!   matches nothing. An unknown account takes as long to refuse as a known one.
 //! - [`JwtTokens`] signs and reads access tokens: HS256 and nothing else, whatever a token says of itself. Time is what the
 //!   caller says it is, and a token is dead from the second it ends.
+//! - [`Totp`] computes the codes of authenticator apps, and compares them in constant time.
 //! - [`OsRandom`] draws from the random source of the operating system; every code is equally likely.
 //! - [`ServerVault`] hashes and encrypts under keys of their own, derived from the secret of the server, so that none of
 //!   them is of use in place of another or of the key of the tokens.
@@ -17,12 +18,14 @@ mod password;
 mod random;
 mod secret;
 mod token;
+mod totp;
 mod vault;
 
 pub use password::{BcryptHasher, HasherError};
 pub use random::OsRandom;
 pub use secret::{MIN_SECRET_BYTES, weakness};
 pub use token::JwtTokens;
+pub use totp::Totp;
 pub use vault::ServerVault;
 
 use jobportal_application::Error;

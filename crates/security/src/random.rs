@@ -1,8 +1,9 @@
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE32;
 use jobportal_application::{RandomSource, Result};
-use jobportal_domain::Code;
+use jobportal_domain::{Code, RecoveryCode, TotpSecret};
 
 use crate::failed;
 
@@ -36,6 +37,14 @@ impl RandomSource for OsRandom {
     fn public_id(&self) -> Result<String> {
         Ok(URL_SAFE_NO_PAD.encode(Self::bytes::<16>()?))
     }
+
+    fn totp_secret(&self) -> Result<TotpSecret> {
+        TotpSecret::parse(&BASE32.encode(&Self::bytes::<20>()?)).ok_or_else(|| failed("a key could not be made"))
+    }
+
+    fn recovery_code(&self) -> Result<RecoveryCode> {
+        RecoveryCode::parse(&BASE32.encode(&Self::bytes::<15>()?)).ok_or_else(|| failed("a code could not be made"))
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +58,15 @@ mod tests {
         let codes: Vec<_> = (0..500).map(|_| OsRandom.code().unwrap()).collect();
         for first in '0'..='9' {
             assert!(codes.iter().any(|code| code.expose().starts_with(first)), "none starts with {first}");
+        }
+    }
+
+    #[test]
+    fn keys_and_recovery_codes_are_never_the_same() {
+        let mut seen = HashSet::new();
+        for _ in 0..200 {
+            assert!(seen.insert(OsRandom.totp_secret().unwrap().expose().to_owned()));
+            assert!(seen.insert(OsRandom.recovery_code().unwrap().expose().to_owned()));
         }
     }
 

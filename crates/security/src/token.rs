@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::OsRandom;
 
 /// What a token says, by the names on the wire. The first five are the documented ones, the others are registered
-/// (RFC 7519) but for `sid`.
+/// (RFC 7519) but for `sid` and `enrol`.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     id: i64,
@@ -21,6 +21,9 @@ struct Claims {
     sub: String,
     jti: String,
     sid: String,
+    /// The bearer may do nothing but enrol a second factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    enrol: bool,
 }
 
 /// Access tokens in the form of JSON Web Tokens, signed with HS256.
@@ -69,6 +72,7 @@ impl AccessTokens for JwtTokens {
             sub: claims.user_id.to_string(),
             jti: OsRandom.public_id()?,
             sid: claims.session_id.clone(),
+            enrol: claims.must_enrol,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing_key)
             .map_err(|error| Error::Internal(error.into()))
@@ -89,6 +93,7 @@ impl AccessTokens for JwtTokens {
             email: EmailAddress::parse(&claims.email).ok()?,
             phone_number: PhoneNumber::parse(&claims.contact_number).ok()?,
             session_id: claims.sid,
+            must_enrol: claims.enrol,
             issued_at: DateTime::from_timestamp(claims.iat, 0)?,
             expires_at,
         })
@@ -120,6 +125,7 @@ mod tests {
             email: EmailAddress::parse("ann@example.com").unwrap(),
             phone_number: PhoneNumber::parse("01711111111").unwrap(),
             session_id: "session".to_owned(),
+            must_enrol: false,
             issued_at: now(),
             expires_at: now() + TimeDelta::minutes(30),
         }
@@ -139,6 +145,7 @@ mod tests {
             sub: "7".to_owned(),
             jti: "x".to_owned(),
             sid: "session".to_owned(),
+            enrol: false,
         };
         change(&mut claims);
         let key = EncodingKey::from_secret(SECRET.as_bytes());
@@ -150,6 +157,13 @@ mod tests {
         let token = tokens().issue(&claims()).unwrap();
         assert_eq!(tokens().verify(&token, now()), Some(claims()));
         assert!(tokens().verify(&signed(Algorithm::HS256, |_| ()), now()).is_some());
+    }
+
+    #[test]
+    fn says_whether_its_bearer_must_enrol_a_second_factor() {
+        let claims = AccessClaims { must_enrol: true, ..claims() };
+        let token = tokens().issue(&claims).unwrap();
+        assert_eq!(tokens().verify(&token, now()), Some(claims));
     }
 
     #[test]

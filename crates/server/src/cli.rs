@@ -3,6 +3,7 @@
 mod check;
 mod migrate;
 mod outbox;
+mod second_factor;
 mod seed;
 mod serve;
 mod superuser;
@@ -41,6 +42,8 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Make an admin, who can sign in at once
     Createsuperuser(superuser::Arguments),
+    /// Look after second factors that were lost
+    SecondFactor(second_factor::Arguments),
     /// Fill the database with made-up employers, candidates, jobs and applications
     Seed(seed::Arguments),
     /// Look after mails that wait or were given up
@@ -89,6 +92,7 @@ fn execute(arguments: Arguments) -> Outcome {
         Command::Worker => worker::run(settings),
         Command::Migrate(arguments) => migrate::run(&settings, &arguments),
         Command::Createsuperuser(arguments) => superuser::run(settings, arguments, &environment),
+        Command::SecondFactor(arguments) => second_factor::run(settings, &arguments),
         Command::Seed(arguments) => seed::run(settings, &arguments),
         Command::Outbox(arguments) => outbox::run(settings, &arguments),
         Command::Check => check::run(&settings),

@@ -11,7 +11,7 @@ use jobportal_domain::{CodePolicy, SessionPolicy};
 use jobportal_http::{Drain, Executor, Ready};
 use jobportal_notification::from_url;
 use jobportal_persistence::{DatabaseSettings, DieselStore, MigrateError, Migrator};
-use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault};
+use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault, Totp};
 
 use crate::check::safety;
 use crate::error::StartError;
@@ -93,6 +93,7 @@ impl Core {
             tokens: self.tokens.clone(),
             random: self.random.clone(),
             vault: self.vault.clone(),
+            totp: Arc::new(Totp),
             clock: self.clock.clone(),
             settings: AccountSettings {
                 codes: CodePolicy {
@@ -106,6 +107,7 @@ impl Core {
                     max_lifetime: time_delta(self.settings.auth.session_max_lifetime),
                 },
                 directory: self.directory(),
+                require_second_factor: self.settings.auth.require_second_factor.clone(),
             },
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use jobportal_domain::UserType;
 use serde::{Deserialize, Deserializer};
 
 pub(crate) use layers::variable;
@@ -62,9 +63,10 @@ mod sections {
     use std::path::PathBuf;
     use std::time::Duration;
 
+    use jobportal_domain::UserType;
     use serde::Deserialize;
 
-    use super::{Secret, choice, duration, unless_empty};
+    use super::{Secret, choice, duration, unless_empty, user_types};
 
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -106,6 +108,8 @@ mod sections {
         #[serde(deserialize_with = "duration")]
         pub session_max_lifetime: Duration,
         pub bcrypt_cost: u32,
+        #[serde(deserialize_with = "user_types")]
+        pub require_second_factor: Vec<UserType>,
     }
 
     #[derive(Clone, Debug, Deserialize)]
@@ -216,6 +220,18 @@ fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     })
 }
 
+fn user_types<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<UserType>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let parse = |name: &str| {
+        UserType::parse(name).map_err(|_| {
+            let types: Vec<_> = UserType::ALL.iter().map(|kind| kind.as_str()).collect();
+            serde::de::Error::custom(format_args!("expected some of {}, found `{name}`", types.join(", ")))
+        })
+    };
+    names.map(parse).collect()
+}
+
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     const LONGEST: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
     let text = String::deserialize(deserializer)?;
@@ -263,6 +279,22 @@ mod tests {
         ] {
             assert_eq!(without_secrets(url), shown);
         }
+    }
+
+    #[test]
+    fn types_of_users_are_separated_by_commas() {
+        let required = |text| {
+            Settings::load_from(&[("auth.require_second_factor", text)])
+                .map(|settings| settings.auth.require_second_factor)
+        };
+        assert_eq!(required("").unwrap(), []);
+        assert_eq!(required("admin").unwrap(), [UserType::Admin]);
+        assert_eq!(required("employer, admin,").unwrap(), [UserType::Employer, UserType::Admin]);
+        let error = required("admin,everyone").unwrap_err().to_string();
+        assert!(
+            error.contains("`auth.require_second_factor`") && error.contains("candidate, employer, admin"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -118,7 +118,7 @@ mod tests {
     const NEW: &str = "ann@new.example";
 
     fn proof(password: &str) -> Reauthentication {
-        Reauthentication { password: password.to_owned() }
+        Reauthentication { password: password.to_owned(), second_factor: None }
     }
 
     fn expect_mail(fixture: &mut AccountsFixture, recipient: &str, content: Notification<SealedCode>) {

@@ -1,6 +1,7 @@
 use jobportal_domain::User;
 
-use super::{Accounts, hold_verified};
+use super::second_factors::Judgement;
+use super::{Accounts, SecondFactorProof, hold_verified};
 use crate::{Actor, Error, Result, UnitOfWork};
 
 /// What a user who is signed in proves again before a change of how they sign in or are reached: an access token may have
@@ -9,12 +10,14 @@ use crate::{Actor, Error, Result, UnitOfWork};
 pub struct Reauthentication {
     /// The present password.
     pub password: String,
+    /// The second factor, for an account that has one.
+    pub second_factor: Option<SecondFactorProof>,
 }
 
 impl Accounts {
     /// Does `work` in a transaction, on behalf of a user who proved again who they are. Slow: it hashes.
     ///
-    /// Fails with [`Error::Invalid`] under `password`.
+    /// Fails with [`Error::Invalid`] under `password`, `totp` or `recovery_code`.
     pub(super) fn reauthenticated<T>(
         &self,
         actor: &Actor,
@@ -27,6 +30,17 @@ impl Accounts {
         if !self.hasher.verify(&proof.password, &user.password_hash) {
             return Err(wrong());
         }
-        self.store.write(|uow| if hold_verified(uow, &user)? { work(uow, &user) } else { Err(wrong()) })
+        self.store.write(|uow| {
+            if !hold_verified(uow, &user)? {
+                return Err(wrong());
+            }
+            let second_factor = proof.second_factor.as_ref();
+            match (self.judge_second_factor(uow, &user, second_factor)?, second_factor) {
+                (Judgement::Passed, _) => work(uow, &user).map(Ok),
+                // Wrong, which must not be undone with the transaction.
+                (_, Some(proof)) => Ok(Err(proof.refused())),
+                (_, None) => Ok(Err(Error::invalid("totp", "A second factor is required: totp or recovery_code."))),
+            }
+        })?
     }
 }

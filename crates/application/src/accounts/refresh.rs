@@ -45,7 +45,7 @@ impl Accounts {
             let Some((mut session, digest)) = held else { return Ok(Refreshed::Refused) };
             let is_present = self.vault.matches(REFRESH_TOKEN, refresh_token, &digest);
             let was_present = self.vault.matches(REFRESH_TOKEN, &next, &digest);
-            if !is_present && !(was_present && session.may_repeat(now)) {
+            if !(is_present || was_present && session.may_repeat(now)) {
                 let session_id = session.id;
                 uow.sessions().end(std::slice::from_ref(&session_id), now)?;
                 return Ok(Refreshed::Reused { session_id });
@@ -56,7 +56,8 @@ impl Accounts {
                 session.renew(self.settings.sessions, now);
                 uow.sessions().renew(&session, &self.refresh_digest(&next))?;
             }
-            Ok(Refreshed::Granted(TokenPair { access: self.access_token(&user, &session)?, refresh: next.clone() }))
+            let access = self.access_token(uow, &user, &session)?;
+            Ok(Refreshed::Granted(TokenPair { access, refresh: next.clone() }))
         })
     }
 

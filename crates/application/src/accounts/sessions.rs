@@ -1,6 +1,7 @@
 use jobportal_domain::{Client, EmailAddress, PhoneNumber, Session, User};
 
-use super::{Accounts, EndedSession, hold_verified};
+use super::second_factors::Judgement;
+use super::{Accounts, EndedSession, SecondFactorProof, hold_verified};
 use crate::{AccessClaims, Actor, Error, Position, Result, UnitOfWork};
 
 /// The most sessions a user has; beyond it the least recently used ones end.
@@ -20,6 +21,8 @@ pub struct SignIn {
     pub password: String,
     /// What asks.
     pub client: Client,
+    /// The second factor, for an account that has one.
+    pub second_factor: Option<SecondFactorProof>,
 }
 
 /// What a sign-in came to.
@@ -31,6 +34,10 @@ pub enum SignedIn {
     Refused,
     /// Both are right; the address is not verified yet.
     Unverified,
+    /// Both are right; the account has a second factor, and none was given.
+    SecondFactorMissing,
+    /// Both are right; the second factor is not.
+    SecondFactorRefused,
 }
 
 /// The tokens of a session.
@@ -44,7 +51,7 @@ pub struct TokenPair {
 
 impl Accounts {
     /// Signs a user in. Slow: it hashes, and as long for an account that is not there. A wrong password is no error,
-    /// but [`SignedIn::Refused`].
+    /// but [`SignedIn::Refused`]. Fails with [`Error::LimitReached`] where a second factor was guessed at too often of late.
     pub fn sign_in(&self, request: &SignIn) -> Result<SignedIn> {
         let user = self.store.read(|uow| {
             Ok(if request.identifier.contains('@') {
@@ -69,25 +76,29 @@ impl Accounts {
         if !user.is_verified() {
             return Ok(SignedIn::Unverified);
         }
-        self.begin_session(&user, &request.client)
+        self.begin_session(&user, request)
     }
 
     /// Opens a session for a user whose password was verified, unless the account has changed meanwhile: a change of password
     /// ends all sessions, and one that begins with the former password must not come after it.
-    fn begin_session(&self, user: &User, client: &Client) -> Result<SignedIn> {
+    fn begin_session(&self, user: &User, request: &SignIn) -> Result<SignedIn> {
         let (now, policy) = (self.clock.now(), self.settings.sessions);
-        let session = Session::begin(self.random.public_id()?, user.id, client.clone(), policy, now);
+        let session = Session::begin(self.random.public_id()?, user.id, request.client.clone(), policy, now);
         let refresh = self.first_refresh_token(&session)?;
-        let pair = TokenPair { access: self.access_token(user, &session)?, refresh };
-        let digest = self.refresh_digest(&pair.refresh);
-        let granted = self.store.write(|uow| {
-            let unchanged = hold_verified(uow, user)?;
-            if unchanged {
-                uow.sessions().insert(&session, &digest, MAX_SESSIONS)?;
+        let digest = self.refresh_digest(&refresh);
+        self.store.write(|uow| {
+            if !hold_verified(uow, user)? {
+                return Ok(SignedIn::Refused);
             }
-            Ok(unchanged)
-        })?;
-        Ok(if granted { SignedIn::Granted(pair) } else { SignedIn::Refused })
+            match self.judge_second_factor(uow, user, request.second_factor.as_ref())? {
+                Judgement::Passed => {}
+                Judgement::Missing => return Ok(SignedIn::SecondFactorMissing),
+                Judgement::Refused => return Ok(SignedIn::SecondFactorRefused),
+            }
+            uow.sessions().insert(&session, &digest, MAX_SESSIONS)?;
+            let access = self.access_token(uow, user, &session)?;
+            Ok(SignedIn::Granted(TokenPair { access, refresh: refresh.clone() }))
+        })
     }
 
     /// Ends the session that the refresh token belongs to, and the one that is asking. Returns the ids of sessions
@@ -156,7 +167,7 @@ impl Accounts {
     }
 
     /// Signs an access token, which never outlives its session.
-    pub(super) fn access_token(&self, user: &User, session: &Session) -> Result<String> {
+    pub(super) fn access_token(&self, uow: &mut dyn UnitOfWork, user: &User, session: &Session) -> Result<String> {
         let now = self.clock.now();
         self.tokens.issue(&AccessClaims {
             user_id: user.id,
@@ -164,6 +175,7 @@ impl Accounts {
             email: user.email.clone(),
             phone_number: user.phone_number.clone(),
             session_id: session.id.clone(),
+            must_enrol: self.must_enrol(uow, user)?,
             issued_at: now,
             expires_at: session.expires_at.min(now + self.settings.access_lifetime),
         })

@@ -5,6 +5,7 @@ use jobportal_domain::{EmailAddress, PhoneNumber, Violations};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::second_factors::shown;
 use super::{Answer, CODE_SENT, TAG, counts_password};
 use crate::App;
 use crate::body::{Body, Request};
@@ -24,6 +25,12 @@ pub(crate) struct ChangeEmailRequest {
     email: Input<String>,
     #[schema(value_type = String, required, format = Password, example = "battery staple")]
     password: Input<String>,
+    /// The present code of the authenticator app, if a second factor is active.
+    #[schema(value_type = TextOrNumber, nullable = false, example = "123456")]
+    totp: Input<TextOrNumber>,
+    /// A recovery code, in place of the code of the app.
+    #[schema(value_type = String, nullable = false, example = "abcdef-ghijkl-mnopqr-stuvwx")]
+    recovery_code: Input<String>,
 }
 
 impl Request for ChangeEmailRequest {}
@@ -36,13 +43,17 @@ pub(crate) async fn request_email_change(
     body: Body<ChangeEmailRequest>,
 ) -> Answer {
     let mut violations = Violations::default();
-    let email = body.value.email.required_as("email", &mut violations, |raw| EmailAddress::parse(&raw));
-    let password = body.value.password.required("password", &mut violations);
-    let (Some(email), Some(password)) = (email, password) else { return Err(violations.into()) };
+    let ChangeEmailRequest { email, password, totp, recovery_code } = body.value;
+    let email = email.required_as("email", &mut violations, |raw| EmailAddress::parse(&raw));
+    let password = password.required("password", &mut violations);
+    let second_factor = shown(totp, recovery_code, &mut violations);
+    let (Some(email), Some(password), true) = (email, password, violations.is_empty()) else {
+        return Err(violations.into());
+    };
     counts_password(&app, &request, &actor).await?;
     by_address(&app, &request, &limits::SEND_CODE).await?;
     by_account(&app, email.as_str(), &limits::SEND_CODE_ACCOUNT).await?;
-    let proof = Reauthentication { password };
+    let proof = Reauthentication { password, second_factor };
     app.run_hashing(move |app| app.accounts.request_email_change(&actor, &email, &proof)).await?;
     Ok(HttpResponse::Ok().json(StatusBody { status: CODE_SENT }))
 }
@@ -105,6 +116,12 @@ pub(crate) struct ChangePhoneRequest {
     contract_number: Input<TextOrNumber>,
     #[schema(value_type = String, required, format = Password, example = "battery staple")]
     password: Input<String>,
+    /// The present code of the authenticator app, if a second factor is active.
+    #[schema(value_type = TextOrNumber, nullable = false, example = "123456")]
+    totp: Input<TextOrNumber>,
+    /// A recovery code, in place of the code of the app.
+    #[schema(value_type = String, nullable = false, example = "abcdef-ghijkl-mnopqr-stuvwx")]
+    recovery_code: Input<String>,
 }
 
 impl Request for ChangePhoneRequest {}
@@ -117,13 +134,16 @@ pub(crate) async fn request_phone_number_change(
     body: Body<ChangePhoneRequest>,
 ) -> Answer {
     let mut violations = Violations::default();
-    let number = body.value.contract_number.text();
-    let number = number.required_as("phone_number", &mut violations, |raw| PhoneNumber::parse(&raw));
-    let password = body.value.password.required("password", &mut violations);
-    let (Some(number), Some(password)) = (number, password) else { return Err(violations.into()) };
+    let ChangePhoneRequest { contract_number, password, totp, recovery_code } = body.value;
+    let number = contract_number.text().required_as("phone_number", &mut violations, |raw| PhoneNumber::parse(&raw));
+    let password = password.required("password", &mut violations);
+    let second_factor = shown(totp, recovery_code, &mut violations);
+    let (Some(number), Some(password), true) = (number, password, violations.is_empty()) else {
+        return Err(violations.into());
+    };
     counts_password(&app, &request, &actor).await?;
     by_address(&app, &request, &limits::SEND_CODE).await?;
-    let proof = Reauthentication { password };
+    let proof = Reauthentication { password, second_factor };
     app.run_hashing(move |app| app.accounts.request_phone_number_change(&actor, &number, &proof)).await?;
     Ok(HttpResponse::Ok().json(StatusBody { status: CODE_SENT }))
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::second_factors::{DemandedBody, demanded, shown};
 use super::{Answer, RefusedBody, TAG};
 use crate::App;
 use crate::body::{Body, Request};
@@ -31,6 +32,12 @@ pub(crate) struct LoginRequest {
     email_or_phone: Input<TextOrNumber>,
     #[schema(value_type = String, required, format = Password, example = "battery staple")]
     password: Input<String>,
+    /// The present code of the authenticator app, if the account has a second factor.
+    #[schema(value_type = TextOrNumber, nullable = false, example = "123456")]
+    totp: Input<TextOrNumber>,
+    /// A recovery code, in place of the code of the app.
+    #[schema(value_type = String, nullable = false, example = "abcdef-ghijkl-mnopqr-stuvwx")]
+    recovery_code: Input<String>,
 }
 
 impl Request for LoginRequest {}
@@ -58,12 +65,16 @@ fn tokens(pair: TokenPair) -> HttpResponse {
 /// `POST /account/login/`
 pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<LoginRequest>) -> Answer {
     let mut violations = Violations::default();
-    let identifier = body.value.email_or_phone.text().required("email_or_phone", &mut violations);
-    let password = body.value.password.required("password", &mut violations);
-    let (Some(identifier), Some(password)) = (identifier, password) else { return Err(violations.into()) };
+    let LoginRequest { email_or_phone, password, totp, recovery_code } = body.value;
+    let identifier = email_or_phone.text().required("email_or_phone", &mut violations);
+    let password = password.required("password", &mut violations);
+    let second_factor = shown(totp, recovery_code, &mut violations);
+    let (Some(identifier), Some(password), true) = (identifier, password, violations.is_empty()) else {
+        return Err(violations.into());
+    };
     by_address(&app, &request, &limits::SIGN_IN).await?;
     by_account(&app, &identifier, &limits::SIGN_IN_ACCOUNT).await?;
-    let command = SignIn { identifier, password, client: client_of(&request) };
+    let command = SignIn { identifier, password, client: client_of(&request), second_factor };
     match app.run_hashing(move |app| app.accounts.sign_in(&command)).await? {
         SignedIn::Granted(pair) => Ok(tokens(pair)),
         SignedIn::Refused => Err(refused(
@@ -74,6 +85,8 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
             "Token generation failed: Account is not verified.",
             "This account is not verified. Please complete the OTP verification.",
         )),
+        SignedIn::SecondFactorMissing => Err(demanded("A second factor is required.")),
+        SignedIn::SecondFactorRefused => Err(demanded("The second factor is not accepted.")),
     }
 }
 
@@ -89,8 +102,13 @@ fn refused(error: &str, detail: &'static str) -> ApiError {
 
 pub(crate) fn login_doc() -> Operation {
     Operation::new(TAG, "accounts_login", "Sign in")
+        .about(
+            "An account with a second factor needs `totp` or `recovery_code` beside the password. Where the account has to have one and \
+             has none, the session may do nothing but enrol it (`accounts_enrol_second_factor`); all else is 403.",
+        )
         .ok::<TokensBody>("A session begins.")
         .answers::<RefusedBody>(StatusCode::BAD_REQUEST, "No account fits, or it is not verified; or a field is wrong.")
+        .answers::<DemandedBody>(StatusCode::UNAUTHORIZED, "The second factor is missing or wrong.")
 }
 
 #[derive(Default, Deserialize, ToSchema)]

@@ -14,7 +14,7 @@ fn client() -> Client {
 }
 
 fn attempt(identifier: &str, password: &str) -> SignIn {
-    SignIn { identifier: identifier.to_owned(), password: password.to_owned(), client: client() }
+    SignIn { identifier: identifier.to_owned(), password: password.to_owned(), client: client(), second_factor: None }
 }
 
 /// A session of the candidate.
@@ -80,6 +80,7 @@ fn an_access_token_says_who_and_until_when() {
         email: user().email,
         phone_number: user().phone_number,
         session_id: "session-new".to_owned(),
+        must_enrol: false,
         issued_at: now(),
         expires_at: now() + TimeDelta::minutes(30),
     };
