@@ -134,7 +134,7 @@ app_tests! {
         let other = app.candidate().await.refresh_token;
         let others: Vec<_> = other.split('.').collect();
         for forged in [
-            "".to_owned(),
+            String::new(),
             "x".to_owned(),
             account.token.clone(),
             "A".repeat(6_000),

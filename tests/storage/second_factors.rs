@@ -89,10 +89,10 @@ fn a_recovery_code_is_used_once_however_many_use_it_at_once(db: &TestDatabase) {
             Ok(uow.second_factors().replace_recovery_codes(user, &digests("code"))?)
         })
         .unwrap();
-    let used = at_once(8, &store, move |store, _| {
+    let outcomes = at_once(8, &store, move |store, _| {
         store.write(|uow| Ok(uow.second_factors().use_recovery_code(user, "code7")?)).unwrap()
     });
-    assert_eq!(used.iter().filter(|used| **used).count(), 1);
+    assert_eq!(outcomes.iter().filter(|was_used| **was_used).count(), 1);
 }
 
 fn a_second_factor_goes_with_its_account(db: &TestDatabase) {

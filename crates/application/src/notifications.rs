@@ -1,12 +1,14 @@
+mod notification;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use jobportal_domain::{
-    ApplicationId, ApplicationStatus, Code, EmailAddress, JobId, NotificationId, PlanName, SecurityChange,
-};
+use jobportal_domain::{Code, EmailAddress, NotificationId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
+
+pub use notification::Notification;
 
 use crate::{Clock, Page, PageRequest, RepositoryError, Result, Store, Vault};
 
@@ -14,147 +16,6 @@ use crate::{Clock, Page, PageRequest, RepositoryError, Result, Store, Vault};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SealedCode(pub String);
-
-/// What a mail tells. `C` is the one-time code: sealed while it waits, in plain text when it is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Notification<C> {
-    /// Welcomes a new user with the code that proves the address.
-    Welcome {
-        /// The code.
-        code: C,
-        /// How long it lives, in minutes from [`Mail::created_at`].
-        valid_minutes: i64,
-    },
-    /// Brings the code that lets a user choose a new password.
-    PasswordReset {
-        /// The code.
-        code: C,
-        /// How long it lives, in minutes from [`Mail::created_at`].
-        valid_minutes: i64,
-    },
-    /// Brings the code that proves the address which an account is to have, to that address.
-    EmailChange {
-        /// The code.
-        code: C,
-        /// How long it lives, in minutes from [`Mail::created_at`].
-        valid_minutes: i64,
-    },
-    /// Brings the code that lets a user change the phone number.
-    PhoneNumberChange {
-        /// The code.
-        code: C,
-        /// How long it lives, in minutes from [`Mail::created_at`].
-        valid_minutes: i64,
-    },
-    /// Tells that another account asked for the address, in vain.
-    EmailTaken,
-    /// Tells that the password was changed.
-    PasswordChanged,
-    /// Tells of another change of how the user signs in or is reached.
-    SecurityChanged {
-        /// Which one, by its text ([`SecurityChange::as_str`]).
-        change: String,
-    },
-    /// Tells an employer of a new application.
-    ApplicationReceived {
-        /// The application.
-        application_id: i64,
-        /// The job.
-        job_id: i64,
-        /// Its title.
-        job_title: String,
-        /// Who applied, where a name is known.
-        candidate_name: Option<String>,
-    },
-    /// Tells a candidate how far an application has come.
-    ApplicationStatusChanged {
-        /// The application.
-        application_id: i64,
-        /// The title of the job.
-        job_title: String,
-        /// The company that offers it.
-        company_name: String,
-        /// The status, by its text ([`ApplicationStatus::as_str`]).
-        status: String,
-    },
-    /// Tells a user that a subscription has come to its end.
-    SubscriptionExpired {
-        /// The name of the plan.
-        plan: String,
-    },
-}
-
-impl<C> Notification<C> {
-    /// Its name in the outbox.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Welcome { .. } => "welcome",
-            Self::PasswordReset { .. } => "password_reset",
-            Self::EmailChange { .. } => "email_change",
-            Self::PhoneNumberChange { .. } => "phone_number_change",
-            Self::EmailTaken => "email_taken",
-            Self::PasswordChanged => "password_changed",
-            Self::SecurityChanged { .. } => "security_changed",
-            Self::ApplicationReceived { .. } => "application_received",
-            Self::ApplicationStatusChanged { .. } => "application_status_changed",
-            Self::SubscriptionExpired { .. } => "subscription_expired",
-        }
-    }
-
-    pub(crate) fn security_changed(change: SecurityChange) -> Self {
-        Self::SecurityChanged { change: change.as_str().to_owned() }
-    }
-
-    pub(crate) fn application_received(
-        application_id: ApplicationId,
-        job_id: JobId,
-        job_title: String,
-        candidate_name: Option<String>,
-    ) -> Self {
-        Self::ApplicationReceived { application_id: application_id.0, job_id: job_id.0, job_title, candidate_name }
-    }
-
-    pub(crate) fn application_status_changed(
-        application_id: ApplicationId,
-        job_title: String,
-        company_name: String,
-        status: ApplicationStatus,
-    ) -> Self {
-        let status = status.as_str().to_owned();
-        Self::ApplicationStatusChanged { application_id: application_id.0, job_title, company_name, status }
-    }
-
-    pub(crate) fn subscription_expired(plan: PlanName) -> Self {
-        Self::SubscriptionExpired { plan: plan.as_str().to_owned() }
-    }
-
-    fn try_map_code<D>(self, convert: impl FnOnce(C) -> Result<D>) -> Result<Notification<D>> {
-        Ok(match self {
-            Self::Welcome { code, valid_minutes } => Notification::Welcome { code: convert(code)?, valid_minutes },
-            Self::PasswordReset { code, valid_minutes } => {
-                Notification::PasswordReset { code: convert(code)?, valid_minutes }
-            }
-            Self::EmailChange { code, valid_minutes } => {
-                Notification::EmailChange { code: convert(code)?, valid_minutes }
-            }
-            Self::PhoneNumberChange { code, valid_minutes } => {
-                Notification::PhoneNumberChange { code: convert(code)?, valid_minutes }
-            }
-            Self::EmailTaken => Notification::EmailTaken,
-            Self::PasswordChanged => Notification::PasswordChanged,
-            Self::SecurityChanged { change } => Notification::SecurityChanged { change },
-            Self::ApplicationReceived { application_id, job_id, job_title, candidate_name } => {
-                Notification::ApplicationReceived { application_id, job_id, job_title, candidate_name }
-            }
-            Self::ApplicationStatusChanged { application_id, job_title, company_name, status } => {
-                Notification::ApplicationStatusChanged { application_id, job_title, company_name, status }
-            }
-            Self::SubscriptionExpired { plan } => Notification::SubscriptionExpired { plan },
-        })
-    }
-}
 
 /// A notification to put into the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
