@@ -38,6 +38,7 @@ mod refresh;
 mod responses;
 mod search;
 mod second_factors;
+mod security_log;
 mod sessions;
 mod subscriptions;
 mod verification;

@@ -36,18 +36,21 @@ pub(crate) async fn admit(request: &HttpRequest, action: Action) -> Result<(), A
     if let Some(actor) = &actor {
         limits::writes(app_of(request)?, request, actor).await?;
     }
-    action.check_role(Role::of(actor.as_ref()))?;
+    let role = Role::of(actor.as_ref());
+    // Before anything is refused, so that the log tells who was.
+    request.extensions_mut().insert(Admitted(actor));
+    action.check_role(role)?;
     if must_enrol && !action.is_for_enrolling() {
         return Err(MUST_ENROL.into());
     }
-    request.extensions_mut().insert(Admitted(actor));
     Ok(())
 }
 
-/// Who was let in.
+/// Who is asking.
 struct Admitted(Option<Actor>);
 
-fn admitted(request: &HttpRequest) -> Option<Actor> {
+/// Who is asking, once [`admit`] has looked at the token.
+pub(crate) fn admitted(request: &HttpRequest) -> Option<Actor> {
     request.extensions().get::<Admitted>().and_then(|Admitted(actor)| actor.clone())
 }
 

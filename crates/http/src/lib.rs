@@ -6,6 +6,7 @@
 
 mod accounts;
 mod applications;
+mod audit;
 #[doc(hidden)]
 pub mod benchmarks;
 mod body;

@@ -16,7 +16,8 @@ use crate::extract::admit;
 use crate::jobs::lifecycle;
 use crate::openapi::{Describe, Operation};
 use crate::{
-    App, applications, candidates, changes, docs, documents, employers, jobs, limits, portal, search, subscriptions,
+    App, applications, audit, candidates, changes, docs, documents, employers, jobs, limits, portal, search,
+    subscriptions,
 };
 
 const GET: Method = Method::GET;
@@ -56,8 +57,9 @@ async fn serve(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
     let method = if request.method() == Method::HEAD { &GET } else { request.method() };
-    let admitted = match actions.iter().find(|(served, _)| served == method) {
-        Some((_, action)) => admit(request.request(), *action).await,
+    let action = actions.iter().find(|(served, _)| served == method).map(|(_, action)| *action);
+    let admitted = match action {
+        Some(action) => admit(request.request(), action).await,
         // There is nothing to be done; the answer says which methods there are.
         None => Ok(()),
     };
@@ -65,6 +67,7 @@ async fn serve(
         Ok(()) => next.call(request).await?,
         Err(error) => request.error_response(error),
     };
+    audit::record(action, &response);
     Ok(limits::told(conditional(response)))
 }
 

@@ -13,7 +13,6 @@ use utoipa::ToSchema;
 
 use super::second_factors::{DemandedBody, demanded, shown};
 use super::{Answer, RefusedBody, TAG};
-use crate::App;
 use crate::body::{Body, Request};
 use crate::conditional::NO_STORE;
 use crate::error::ApiError;
@@ -22,6 +21,7 @@ use crate::input::Input;
 use crate::limits::{self, by_account, by_address};
 use crate::openapi::{Describe, Operation, string};
 use crate::wire::{self, TextOrNumber, Timestamp};
+use crate::{App, audit};
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
@@ -76,7 +76,10 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
     by_account(&app, &identifier, &limits::SIGN_IN_ACCOUNT).await?;
     let command = SignIn { identifier, password, client: client_of(&request), second_factor };
     match app.run_hashing(move |app| app.accounts.sign_in(&command)).await? {
-        SignedIn::Granted(pair) => Ok(tokens(pair)),
+        SignedIn::Granted(pair) => {
+            audit::note_tokens(&app, &request, &pair);
+            Ok(tokens(pair))
+        }
         SignedIn::Refused => Err(refused(
             "Token generation failed: Users matching query does not exist.",
             "No account matches this e-mail or phone number and this password.",
@@ -133,7 +136,10 @@ pub(crate) async fn refresh(app: Data<App>, request: HttpRequest, body: Body<Ref
     let token = body.value.token()?;
     by_address(&app, &request, &limits::SIGN_IN).await?;
     match app.run(move |app| app.accounts.refresh(&token)).await? {
-        Refreshed::Granted(pair) => return Ok(tokens(pair)),
+        Refreshed::Granted(pair) => {
+            audit::note_tokens(&app, &request, &pair);
+            return Ok(tokens(pair));
+        }
         Refreshed::Refused => {}
         Refreshed::Reused { session_id } => app.deny(&session_id).await,
     }
