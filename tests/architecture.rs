@@ -193,3 +193,74 @@ fn the_front_page_of_a_crate_for_embedders_lists_every_public_item() {
         }
     }
 }
+
+/// The requirements of level 1 and 2 in V4, V6, V7, V8 and V16 of the ASVS 5.0.0: a section, and how many of it in a row.
+const ASVS: &[(&str, u32)] = &[
+    ("4.1", 3),
+    ("4.2", 1),
+    ("4.3", 2),
+    ("4.4", 4),
+    ("6.1", 3),
+    ("6.2", 12),
+    ("6.3", 4),
+    ("6.4", 4),
+    ("6.5", 5),
+    ("6.6", 3),
+    ("6.8", 4),
+    ("7.1", 3),
+    ("7.2", 4),
+    ("7.3", 2),
+    ("7.4", 5),
+    ("7.5", 2),
+    ("7.6", 2),
+    ("8.1", 2),
+    ("8.2", 3),
+    ("8.3", 1),
+    ("8.4", 1),
+    ("16.1", 1),
+    ("16.2", 5),
+    ("16.3", 4),
+    ("16.4", 3),
+    ("16.5", 3),
+];
+
+/// The test that a `suite::module::test` names stands in the file of its module; a suite of its own name is a module of it.
+fn test_exists(name: &str) -> bool {
+    let mut path: Vec<&str> = name.split("::").collect();
+    let suite = path.remove(0);
+    let (folder, root_file) = match suite {
+        "api" | "storage" => (root().join("tests").join(suite), "main.rs"),
+        "fuzz" => (root().join("tests/fuzz"), "tests.rs"),
+        "architecture" => (root().join("tests"), "architecture.rs"),
+        krate => (root().join("crates").join(krate).join("src"), "lib.rs"),
+    };
+    let test = path.pop().unwrap_or_default();
+    // The module's own file, or that of a module around it.
+    let files = (1..=path.len()).rev().filter_map(|depth| path.get(..depth));
+    let files = files.map(|modules| folder.join(modules.join("/")).with_extension("rs"));
+    let file = files.chain([folder.join(root_file)]).find(|file| file.is_file());
+    let source = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    source.contains(&format!("fn {test}(")) || folder.join(test).with_extension("rs").is_file()
+}
+
+#[test]
+fn the_table_of_the_asvs_names_every_requirement_and_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("tests/asvs.md")).unwrap();
+    let rows: Vec<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+        .filter(|(number, _)| number.starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    let numbers: Vec<&str> = rows.iter().map(|(number, _)| *number).collect();
+    let required = ASVS.iter().flat_map(|(section, count)| (1..=*count).map(move |n| format!("{section}.{n}")));
+    assert_eq!(numbers, required.collect::<Vec<_>>());
+    let quoted = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    for (number, row) in rows {
+        let says = row.contains('`') || row.contains("n/a") || row.contains("**Not met**") || row.contains("](");
+        assert!(says, "{number} says neither how it is met nor why not");
+    }
+    let names: Vec<String> =
+        quoted(&page).into_iter().filter(|text| text.contains("::") && !text.contains(' ')).collect();
+    let missing: Vec<_> = names.iter().filter(|name| !name.contains('…') && !test_exists(name)).collect();
+    assert!(missing.is_empty(), "no such tests: {missing:#?}");
+}
