@@ -17,6 +17,7 @@ mod common;
 mod conditional;
 mod contact;
 mod contract;
+mod deactivation;
 mod directory;
 mod docs;
 mod documents;

@@ -39,6 +39,7 @@ pub(crate) const ROUTES: &[Row] = &[
     ("POST", "/login/", nothing, [400; 5]),
     ("POST", "/account/token/refresh/", nothing, [400; 5]),
     ("POST", "/account/logout/", nothing, [401, 400, 400, 400, 400]),
+    ("POST", "/account/deactivate/", nothing, [401, 400, 400, 400, 400]),
     ("GET", "/account/sessions/", nothing, [401, 200, 200, 200, 200]),
     ("DELETE", "/account/sessions/", nothing, [401, 204, 204, 204, 204]),
     ("DELETE", "/account/sessions/{unknown session}/", nothing, [401, 404, 404, 404, 404]),

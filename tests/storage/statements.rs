@@ -221,6 +221,7 @@ fn cases(world: &World) -> Vec<Case> {
         case("users: set number", move |uow| {
             uow.users().set_phone_number(user, &PhoneNumber::parse("01999999999").unwrap(), now())
         }),
+        case("users: deactivate", move |uow| uow.users().set_deactivated(user, Some(now()), now())),
         case("users: summary", move |uow| uow.users().summary(user)),
         case("users: applicants", move |uow| uow.users().applicants_among(owner, &[user, owner])),
         case("users: purge", |uow| uow.users().purge_unverified(minutes(2 * ROWS))),

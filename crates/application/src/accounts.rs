@@ -1,5 +1,6 @@
 mod codes;
 mod contact;
+mod deactivation;
 mod directory;
 mod passwords;
 mod reauthentication;
@@ -109,9 +110,16 @@ pub trait UserRepository {
         phone_number: &PhoneNumber,
         now: DateTime<Utc>,
     ) -> Result<(), RepositoryError>;
+    /// Takes an account out of use at a time, or puts it back.
+    fn set_deactivated(
+        &mut self,
+        id: UserId,
+        deactivated_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RepositoryError>;
     /// One account with its profile.
     fn summary(&mut self, id: UserId) -> Result<Option<AccountSummary>, RepositoryError>;
-    /// Accounts with their profiles, by id.
+    /// Accounts that are in use, with their profiles, by id.
     fn list(&mut self, page: PageRequest) -> Result<Page<AccountSummary>, RepositoryError>;
     /// Which of `users` are candidates who applied to a job of the employer with account `employer`.
     fn applicants_among(&mut self, employer: UserId, users: &[UserId]) -> Result<Vec<UserId>, RepositoryError>;

@@ -130,6 +130,7 @@ actions! {
     ResetPassword:           "Ask for a code for a new password, and set that",    YES,       YES,       YES,              YES;
     SignOut:                 "Sign out",                                           NO,        OWN,       OWN,              OWN;
     ManageSessions:          "List the sessions of the account, and end them",     NO,        OWN,       OWN,              OWN;
+    DeactivateAccount:       "Take the account out of use",                        NO,        OWN,       OWN,              OWN;
     ChangePassword:          "Change the password",                                NO,        OWN,       OWN,              OWN;
     ChangeContact:           "Change the e-mail address or the phone number",       NO,        OWN,       OWN,              OWN;
     EnrolSecondFactor:       "Enrol a second factor, and see how it stands",       NO,        OWN,       OWN,              OWN;

@@ -30,13 +30,13 @@ pub struct CandidateAccount {
 pub trait CandidateRepository {
     /// Makes an empty profile.
     fn create(&mut self, user_id: UserId, now: DateTime<Utc>) -> Result<CandidateId, RepositoryError>;
-    /// Finds a profile.
+    /// Finds the profile of an account that is in use.
     fn find(&mut self, id: CandidateId) -> Result<Option<CandidateAccount>, RepositoryError>;
     /// Finds the profile of an account.
     fn find_by_user(&mut self, user_id: UserId) -> Result<Option<CandidateAccount>, RepositoryError>;
     /// Finds the id of the profile of an account.
     fn id_of_user(&mut self, user_id: UserId) -> Result<Option<CandidateId>, RepositoryError>;
-    /// Profiles, by id.
+    /// Profiles of accounts that are in use, by id.
     fn list(&mut self, page: PageRequest) -> Result<Page<CandidateAccount>, RepositoryError>;
     /// Replaces the personal part and the picture; the profile is of `version` then.
     fn update_personal(

@@ -15,11 +15,11 @@ pub(crate) const NO_PROFILE: Error = Error::NotFound("Employer profile not found
 pub trait EmployerRepository {
     /// Makes an empty profile.
     fn create(&mut self, user_id: UserId, now: DateTime<Utc>) -> Result<EmployerId, RepositoryError>;
-    /// Finds a profile.
+    /// Finds the profile of an account that is in use.
     fn find(&mut self, id: EmployerId) -> Result<Option<EmployerProfile>, RepositoryError>;
     /// Finds the profile of an account.
     fn find_by_user(&mut self, user_id: UserId) -> Result<Option<EmployerProfile>, RepositoryError>;
-    /// Profiles, by id.
+    /// Profiles of accounts that are in use, by id.
     fn list(&mut self, page: PageRequest) -> Result<Page<EmployerProfile>, RepositoryError>;
     /// Replaces what a profile tells, and its picture; it is of `version` then.
     fn update(

@@ -18,6 +18,8 @@ closed_set! {
         RecoveryCodeUsed = "recovery_code_used",
         /// Nothing yet, but somebody who knows the password guesses at the second factor.
         SecondFactorGuessed = "second_factor_guessed",
+        /// The account is out of use.
+        Deactivated = "deactivated",
     }
 }
 

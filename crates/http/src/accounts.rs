@@ -1,4 +1,5 @@
 pub(crate) mod contact;
+pub(crate) mod deactivation;
 pub(crate) mod directory;
 pub(crate) mod passwords;
 pub(crate) mod registration;

@@ -9,7 +9,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, Scope, guard};
 use jobportal_application::Action;
 
-use crate::accounts::{contact, directory, passwords, registration, second_factors, sessions};
+use crate::accounts::{contact, deactivation, directory, passwords, registration, second_factors, sessions};
 use crate::conditional::conditional;
 use crate::error::ApiError;
 use crate::extract::admit;
@@ -102,6 +102,10 @@ pub(crate) fn table() -> Vec<Entry> {
             ],
         ),
         at("/account/sessions/{id}", [on(DELETE, Action::ManageSessions, sessions::end, sessions::end_doc)]),
+        at(
+            "/account/deactivate",
+            [on(POST, Action::DeactivateAccount, deactivation::deactivate, deactivation::deactivate_doc)],
+        ),
         at(
             "/account/password-reset",
             [on(POST, Action::ResetPassword, passwords::request_password_reset, passwords::request_password_reset_doc)],

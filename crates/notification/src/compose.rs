@@ -121,7 +121,7 @@ pub(crate) mod tests {
         };
         let security_changed =
             |change: SecurityChange| Notification::SecurityChanged { change: change.as_str().to_owned() };
-        let kinds: [(Notification<Code>, &str, &[&str]); 17] = [
+        let kinds: [(Notification<Code>, &str, &[&str]); 18] = [
             (welcome(), "Welcome", &["012345", "until ", "POST /account/verify_otp/", "POST /account/resend_otp/"]),
             (
                 Notification::PasswordReset { code: code(), valid_minutes: 10 },
@@ -154,6 +154,11 @@ pub(crate) mod tests {
             (security_changed(SecurityChange::RecoveryCodesRenewed), "new recovery codes", &["worthless"]),
             (security_changed(SecurityChange::RecoveryCodeUsed), "recovery code was used", &["was used in place of"]),
             (security_changed(SecurityChange::SecondFactorGuessed), "guesses", &["They did not get in"]),
+            (
+                security_changed(SecurityChange::Deactivated),
+                "account was deactivated",
+                &["Nobody can sign in", "whoever runs this portal"],
+            ),
             (Notification::PasswordChanged, "changed", &["was changed", "POST /account/password-reset/"]),
             (
                 received("Rust developer", Some("Ann Lee")),

@@ -40,6 +40,7 @@ pub(crate) fn subject(content: &Notification<Code>) -> Option<String> {
             SecurityChange::RecoveryCodesRenewed => "You have new recovery codes".to_owned(),
             SecurityChange::RecoveryCodeUsed => "A recovery code was used".to_owned(),
             SecurityChange::SecondFactorGuessed => "Somebody guesses at your second factor".to_owned(),
+            SecurityChange::Deactivated => "Your account was deactivated".to_owned(),
         },
         Notification::ApplicationReceived { job_title, .. } => format!("New application: {}", one_line(job_title)),
         Notification::ApplicationStatusChanged { job_title, .. } => {
@@ -87,6 +88,9 @@ pub(crate) fn what(change: &str) -> &'static str {
             "Somebody knows the password of your account, and gave several wrong codes\n\
              of an authenticator app. They did not get in."
         }
+        Ok(SecurityChange::Deactivated) => {
+            "Your account was deactivated. Nobody can sign in to it, and your profile and\nyour jobs are not shown any more."
+        }
         Err(_) => "",
     }
 }
@@ -94,8 +98,8 @@ pub(crate) fn what(change: &str) -> &'static str {
 /// What to do about a change that the owner did not make.
 pub(crate) fn advice(change: &str) -> &'static str {
     match SecurityChange::parse(change) {
-        // A code for a new password would go to the new address.
-        Ok(SecurityChange::EmailChanged) => {
+        // A code for a new password would go to the new address, and to an account out of use none is sent.
+        Ok(SecurityChange::EmailChanged | SecurityChange::Deactivated) => {
             "If it was not you, tell whoever runs this portal at once: nobody else can\ngive you the account back."
         }
         _ => {

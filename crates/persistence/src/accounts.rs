@@ -163,6 +163,19 @@ impl UserRepository for Session<'_> {
         Ok(())
     }
 
+    fn set_deactivated(
+        &mut self,
+        id: UserId,
+        deactivated_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<(), RepositoryError> {
+        // Its profile comes and goes with it.
+        self.changes(Subject::Everything);
+        let changes = (users::deactivated_at.eq(deactivated_at.map(At)), users::updated_at.eq(At(now)));
+        both!(self, |c| update(users::table.find(id.0)).set(changes).execute(c))?;
+        Ok(())
+    }
+
     fn summary(&mut self, id: UserId) -> Result<Option<AccountSummary>, RepositoryError> {
         let query = users::table.find(id.0);
         let contacts = both!(self, |c| query.select(ContactRow::as_select()).load(c))?;
@@ -170,9 +183,10 @@ impl UserRepository for Session<'_> {
     }
 
     fn list(&mut self, page: PageRequest) -> Result<Page<AccountSummary>, RepositoryError> {
-        let query = users::table.order(users::id).limit(page.size().into()).offset(page.offset());
+        let active = users::table.filter(users::deactivated_at.is_null());
+        let query = active.order(users::id).limit(page.size().into()).offset(page.offset());
         let contacts = both!(self, |c| query.select(ContactRow::as_select()).load(c))?;
-        let total = total!(self, contacts, page, users::table.count());
+        let total = total!(self, contacts, page, active.count());
         Ok(Page::new(self.with_profiles(contacts)?, total, page))
     }
 

@@ -239,7 +239,9 @@ impl CandidateRepository for Session<'_> {
     }
 
     fn find(&mut self, id: CandidateId) -> Result<Option<CandidateAccount>, RepositoryError> {
-        let query = with_candidate_parts!(candidates::table.inner_join(users::table)).filter(candidates::id.eq(id.0));
+        let query = with_candidate_parts!(candidates::table.inner_join(users::table))
+            .filter(candidates::id.eq(id.0))
+            .filter(users::deactivated_at.is_null());
         let rows = both!(self, |c| query.select((ContactRow::as_select(), candidate_columns!())).load(c))?;
         Ok(self.candidate_accounts(rows)?.pop())
     }
@@ -259,11 +261,13 @@ impl CandidateRepository for Session<'_> {
 
     fn list(&mut self, page: PageRequest) -> Result<Page<CandidateAccount>, RepositoryError> {
         let query = with_candidate_parts!(candidates::table.inner_join(users::table))
+            .filter(users::deactivated_at.is_null())
             .order(candidates::id)
             .limit(page.size().into())
             .offset(page.offset());
         let rows = both!(self, |c| query.select((ContactRow::as_select(), candidate_columns!())).load(c))?;
-        let total = total!(self, rows, page, candidates::table.count());
+        let active = candidates::table.inner_join(users::table).filter(users::deactivated_at.is_null());
+        let total = total!(self, rows, page, active.count());
         Ok(Page::new(self.candidate_accounts(rows)?, total, page))
     }
 

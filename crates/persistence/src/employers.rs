@@ -8,7 +8,7 @@ use jobportal_domain::{
 
 use crate::documents::{DocumentRow, document_columns};
 use crate::error::{stored_option, stored_text};
-use crate::schema::{LOGOS, documents, employers};
+use crate::schema::{LOGOS, documents, employers, users};
 use crate::session::Session;
 use crate::time::At;
 
@@ -115,7 +115,10 @@ impl EmployerRepository for Session<'_> {
     }
 
     fn find(&mut self, id: EmployerId) -> Result<Option<EmployerProfile>, RepositoryError> {
-        let query = with_logo!(employers::table).filter(employers::id.eq(id.0)).select(employer_columns!());
+        let query = with_logo!(employers::table.inner_join(users::table))
+            .filter(employers::id.eq(id.0))
+            .filter(users::deactivated_at.is_null())
+            .select(employer_columns!());
         let found: Option<EmployerRow> = both!(self, |c| query.get_result(c).optional())?;
         found.map(EmployerProfile::try_from).transpose()
     }
@@ -125,13 +128,15 @@ impl EmployerRepository for Session<'_> {
     }
 
     fn list(&mut self, page: PageRequest) -> Result<Page<EmployerProfile>, RepositoryError> {
-        let query = with_logo!(employers::table)
+        let query = with_logo!(employers::table.inner_join(users::table))
+            .filter(users::deactivated_at.is_null())
             .order(employers::id)
             .limit(page.size().into())
             .offset(page.offset())
             .select(employer_columns!());
         let rows: Vec<EmployerRow> = both!(self, |c| query.load(c))?;
-        let total = total!(self, rows, page, employers::table.count());
+        let active = employers::table.inner_join(users::table).filter(users::deactivated_at.is_null());
+        let total = total!(self, rows, page, active.count());
         let items = rows.into_iter().map(EmployerProfile::try_from).collect::<Result<_, _>>()?;
         Ok(Page::new(items, total, page))
     }

@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+mod account;
 mod check;
 mod migrate;
 mod outbox;
@@ -44,6 +45,12 @@ enum Command {
     Createsuperuser(superuser::Arguments),
     /// Look after second factors that were lost
     SecondFactor(second_factor::Arguments),
+    /// Take an account out of use: nobody can sign in to it, and its sessions end on all nodes
+    Deactivate(account::Arguments),
+    /// Put an account back into use
+    Activate(account::Arguments),
+    /// End all sessions of an account, on all nodes
+    SignOut(account::Arguments),
     /// Fill the database with made-up employers, candidates, jobs and applications
     Seed(seed::Arguments),
     /// Look after mails that wait or were given up
@@ -93,6 +100,9 @@ fn execute(arguments: Arguments) -> Outcome {
         Command::Migrate(arguments) => migrate::run(&settings, &arguments),
         Command::Createsuperuser(arguments) => superuser::run(settings, arguments, &environment),
         Command::SecondFactor(arguments) => second_factor::run(settings, &arguments),
+        Command::Deactivate(arguments) => account::run(settings, &arguments, account::Action::Deactivate),
+        Command::Activate(arguments) => account::run(settings, &arguments, account::Action::Activate),
+        Command::SignOut(arguments) => account::run(settings, &arguments, account::Action::SignOut),
         Command::Seed(arguments) => seed::run(settings, &arguments),
         Command::Outbox(arguments) => outbox::run(settings, &arguments),
         Command::Check => check::run(&settings),

@@ -1,4 +1,4 @@
-use jobportal_domain::{Code, CodePurpose, EmailAddress, Event, Password, Violations};
+use jobportal_domain::{Code, CodePurpose, EmailAddress, Event, Password, User, Violations};
 
 use super::codes::rejected;
 use super::{Accounts, hold, hold_verified};
@@ -63,8 +63,8 @@ impl Accounts {
     pub fn request_password_reset(&self, email: &EmailAddress) -> Result<()> {
         let code = self.random.code()?;
         self.store.write(|uow| match uow.users().find_by_email(email)? {
-            Some(user) => self.issue_code(uow, user.id, CodePurpose::PasswordReset, email, &code),
-            None => Ok(()),
+            Some(user) if user.is_active() => self.issue_code(uow, user.id, CodePurpose::PasswordReset, email, &code),
+            _ => Ok(()),
         })
     }
 
@@ -89,7 +89,8 @@ impl Accounts {
 
         // A wrong code is settled before anything is hashed: a guess must not cost the server a third of a second.
         let accepted = self.store.write(|uow| {
-            let Some(user) = uow.users().find_by_email(&email)? else { return Ok(None) };
+            let user = uow.users().find_by_email(&email)?.filter(User::is_active);
+            let Some(user) = user else { return Ok(None) };
             if !self.proves(uow, &user, CodePurpose::PasswordReset, &code)? {
                 return Ok(None);
             }
@@ -105,7 +106,7 @@ impl Accounts {
         let hash = self.hasher.hash(&password)?;
         let now = self.clock.now();
         self.store.write(|uow| {
-            let Some(user) = hold(uow, user.id)? else { return Err(rejected()) };
+            let Some(user) = hold(uow, user.id)?.filter(User::is_active) else { return Err(rejected()) };
             uow.users().set_password(user.id, &hash, now)?;
             if !user.is_verified() {
                 uow.users().mark_verified(user.id, now)?;
@@ -131,7 +132,7 @@ fn choose(
 
 #[cfg(test)]
 mod tests {
-    use jobportal_domain::{CandidateId, NotificationId, User};
+    use jobportal_domain::{CandidateId, NotificationId};
     use mockall::Sequence;
     use mockall::predicate::{always, eq};
 
@@ -337,6 +338,17 @@ mod tests {
         fixture.uow.codes.expect_update().returning(|_| Ok(()));
         let (accounts, _) = fixture.wire();
         assert!(accounts.reset_password(&reset("ann@new.example", CODE, NEW, NEW)).is_err());
+    }
+
+    #[test]
+    fn an_account_that_is_not_in_use_gets_no_code_and_takes_none() {
+        let mut fixture = AccountsFixture::default();
+        fixture.expect_user(&User { deactivated_at: Some(now()), ..user() });
+        let (accounts, store) = fixture.wire();
+        accounts.request_password_reset(&email("ann@example.com")).unwrap();
+        let broken = violations(accounts.reset_password(&reset("ann@example.com", CODE, NEW, NEW)));
+        assert!(matches!(rejected(), Error::Invalid(one_answer) if broken == one_answer));
+        assert_eq!(store.transactions(), [(Access::Write, true); 2]);
     }
 
     #[test]

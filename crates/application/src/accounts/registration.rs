@@ -90,7 +90,7 @@ impl Accounts {
     pub fn resend_code(&self, email: &EmailAddress) -> Result<()> {
         let code = self.random.code()?;
         self.store.write(|uow| match uow.users().find_by_email(email)? {
-            Some(user) if !user.is_verified() => {
+            Some(user) if !user.is_verified() && user.is_active() => {
                 self.issue_code(uow, user.id, CodePurpose::EmailVerification, email, &code)
             }
             _ => Ok(()),
