@@ -44,6 +44,8 @@ pub trait AccessTokens: Send + Sync {
     fn issue(&self, claims: &AccessClaims) -> Result<String>;
     /// Reads a token; `None` for one that is forged, malformed or past its end at `now`.
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<AccessClaims>;
+    /// The public keys that tokens can be checked with, as a JSON Web Key Set (RFC 7517); none where a secret signs them.
+    fn public_keys(&self) -> Result<String>;
 }
 
 /// Draws secrets from the random source of the operating system.

@@ -46,6 +46,10 @@ impl AccessTokens for VerifiedTokens {
         self.verified.insert(token.into(), Arc::new(claims.clone()));
         Some(claims)
     }
+
+    fn public_keys(&self) -> Result<String> {
+        self.tokens.public_keys()
+    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! # Duty and invariants
 //! - [`BcryptHasher`] hashes passwords. A password over 72 bytes matches nothing; it is never shortened. A malformed hash
 //!   matches nothing. An unknown account takes as long to refuse as a known one.
-//! - [`JwtTokens`] signs and reads access tokens: HS256 and nothing else, whatever a token says of itself. Time is what the
-//!   caller says it is, and a token is dead from the second it ends.
+//! - [`JwtTokens`] signs and reads access tokens with [`TokenKeys`]: each key has one algorithm, whatever a token says of itself.
+//!   Time is what the caller says it is, and a token is dead from the second it ends.
 //! - [`Totp`] computes the codes of authenticator apps, and compares them in constant time.
 //! - [`OsRandom`] draws from the random source of the operating system; every code is equally likely.
 //! - [`ServerVault`] hashes and encrypts under keys of their own, derived from the secret of the server, so that none of
@@ -14,6 +14,7 @@
 //!
 //! All cryptography is that of `aws-lc-rs`, `jsonwebtoken` and `bcrypt`. No key, password, code or token is in an error.
 
+mod key;
 mod password;
 mod random;
 mod secret;
@@ -21,6 +22,7 @@ mod token;
 mod totp;
 mod vault;
 
+pub use key::{KeyError, TokenKeys};
 pub use password::{BcryptHasher, HasherError};
 pub use random::OsRandom;
 pub use secret::{MIN_SECRET_BYTES, weakness};

@@ -1,10 +1,9 @@
 use chrono::{DateTime, Utc};
 use jobportal_application::{AccessClaims, AccessTokens, Error, RandomSource, Result};
 use jobportal_domain::{EmailAddress, PhoneNumber, UserId, UserType};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use crate::OsRandom;
+use crate::{OsRandom, TokenKeys};
 
 /// What a token says, by the names on the wire. The first five are the documented ones, the others are registered
 /// (RFC 7519) but for `sid` and `enrol`.
@@ -26,12 +25,10 @@ struct Claims {
     enrol: bool,
 }
 
-/// Access tokens in the form of JSON Web Tokens, signed with HS256.
+/// Access tokens in the form of JSON Web Tokens.
 #[derive(Clone)]
 pub struct JwtTokens {
-    signing_key: EncodingKey,
-    verifying_key: DecodingKey,
-    validation: Validation,
+    keys: TokenKeys,
     issuer: String,
     audience: String,
 }
@@ -40,21 +37,9 @@ impl JwtTokens {
     /// The longest token that is looked at; one of ours is below 1,200 bytes.
     const MAX_BYTES: usize = 4096;
 
-    /// Tokens under `secret`, made and accepted only by `issuer` for `audience`.
-    pub fn new(secret: &str, issuer: &str, audience: &str) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[issuer]);
-        validation.set_audience(&[audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // The library would ask the clock of the machine; `verify` asks the caller.
-        validation.validate_exp = false;
-        Self {
-            signing_key: EncodingKey::from_secret(secret.as_bytes()),
-            verifying_key: DecodingKey::from_secret(secret.as_bytes()),
-            validation,
-            issuer: issuer.to_owned(),
-            audience: audience.to_owned(),
-        }
+    /// Tokens under `keys`, made and accepted only by `issuer` for `audience`.
+    pub fn new(keys: TokenKeys, issuer: &str, audience: &str) -> Self {
+        Self { keys, issuer: issuer.to_owned(), audience: audience.to_owned() }
     }
 }
 
@@ -74,15 +59,22 @@ impl AccessTokens for JwtTokens {
             sid: claims.session_id.clone(),
             enrol: claims.must_enrol,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing_key)
-            .map_err(|error| Error::Internal(error.into()))
+        let (header, key) = self.keys.signing();
+        jsonwebtoken::encode(header, &claims, key).map_err(|error| Error::Internal(error.into()))
     }
 
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<AccessClaims> {
         if token.len() > Self::MAX_BYTES {
             return None;
         }
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying_key, &self.validation).ok()?.claims;
+        let name = jsonwebtoken::decode_header(token).ok()?.kid;
+        let (key, mut validation) = self.keys.verifying(name.as_deref())?;
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[&self.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // The library would ask the clock of the machine; the caller has said what time it is.
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation).ok()?.claims;
         let expires_at = DateTime::from_timestamp(claims.exp, 0)?;
         if now >= expires_at {
             return None;
@@ -98,6 +90,10 @@ impl AccessTokens for JwtTokens {
             expires_at,
         })
     }
+
+    fn public_keys(&self) -> Result<String> {
+        serde_json::to_string(self.keys.public()).map_err(|error| Error::Internal(error.into()))
+    }
 }
 
 #[cfg(test)]
@@ -105,13 +101,19 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use chrono::TimeDelta;
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
     use super::*;
+    use crate::KeyError;
 
     const SECRET: &str = "a secret of the tests";
 
     fn tokens() -> JwtTokens {
-        JwtTokens::new(SECRET, "jobs.example", "api")
+        under(TokenKeys::symmetric(SECRET))
+    }
+
+    fn under(keys: TokenKeys) -> JwtTokens {
+        JwtTokens::new(keys, "jobs.example", "api")
     }
 
     fn now() -> DateTime<Utc> {
@@ -214,9 +216,9 @@ mod tests {
     fn refuses_another_secret_issuer_or_audience() {
         let token = tokens().issue(&claims()).unwrap();
         for other in [
-            JwtTokens::new("another secret", "jobs.example", "api"),
-            JwtTokens::new(SECRET, "other.example", "api"),
-            JwtTokens::new(SECRET, "jobs.example", "other"),
+            under(TokenKeys::symmetric("another secret")),
+            JwtTokens::new(TokenKeys::symmetric(SECRET), "other.example", "api"),
+            JwtTokens::new(TokenKeys::symmetric(SECRET), "jobs.example", "other"),
         ] {
             assert!(other.verify(&token, now()).is_none());
         }
@@ -283,5 +285,147 @@ mod tests {
         let token = tokens().issue(&longest).unwrap();
         assert!(token.len() < 1200);
         assert_eq!(tokens().verify(&token, now()), Some(longest));
+    }
+
+    const ED_ONE: &str = include_str!("../tests/keys/ed25519-one.pem");
+    const ED_TWO: &str = include_str!("../tests/keys/ed25519-two.pem");
+    const RSA: &str = include_str!("../tests/keys/rsa-2048.pem");
+    const RSA_PKCS1: &str = include_str!("../tests/keys/rsa-2048-pkcs1.pem");
+    const RSA_WEAK: &str = include_str!("../tests/keys/rsa-1024.pem");
+    const ED_ONE_PUBLIC: &str = include_str!("../tests/keys/ed25519-one.pub.pem");
+    const RSA_PUBLIC: &str = include_str!("../tests/keys/rsa-2048.pub.pem");
+    const RSA_WEAK_PUBLIC: &str = include_str!("../tests/keys/rsa-1024.pub.pem");
+    const EC_PUBLIC: &str = include_str!("../tests/keys/p256.pub.pem");
+
+    fn private(pem: &str) -> TokenKeys {
+        TokenKeys::asymmetric(pem).unwrap()
+    }
+
+    fn header_of(token: &str) -> serde_json::Value {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap()
+    }
+
+    fn accepts(tokens: &JwtTokens, token: &str) -> bool {
+        tokens.verify(token, now()) == Some(claims())
+    }
+
+    #[test]
+    fn a_key_signs_with_its_algorithm_and_its_name() {
+        for (keys, algorithm) in [
+            (TokenKeys::symmetric(SECRET), "HS256"),
+            (private(ED_ONE), "EdDSA"),
+            (private(RSA), "RS256"),
+            (private(RSA_PKCS1), "RS256"),
+        ] {
+            let tokens = under(keys);
+            let token = tokens.issue(&claims()).unwrap();
+            let header = header_of(&token);
+            assert_eq!((header["alg"].as_str(), header["typ"].as_str()), (Some(algorithm), Some("JWT")));
+            assert!(header["kid"].as_str().unwrap().len() >= 16);
+            assert!(accepts(&tokens, &token), "{algorithm}");
+        }
+        let kid = |keys| header_of(&under(keys).issue(&claims()).unwrap())["kid"].clone();
+        assert_eq!(kid(private(RSA)), kid(private(RSA_PKCS1)), "the name is that of the key");
+        assert_ne!(kid(private(ED_ONE)), kid(private(ED_TWO)));
+    }
+
+    #[test]
+    fn tokens_of_former_keys_are_good_until_those_are_taken_away() {
+        let former_secret = under(TokenKeys::symmetric(SECRET)).issue(&claims()).unwrap();
+        let former_ed = under(private(ED_ONE)).issue(&claims()).unwrap();
+        let former_rsa = under(private(RSA)).issue(&claims()).unwrap();
+        let both = format!("{ED_ONE_PUBLIC}\n{RSA_PUBLIC}");
+        let rotated = under(private(ED_TWO).and_public(&both).unwrap().and_secret(SECRET));
+        for token in [&former_secret, &former_ed, &former_rsa, &rotated.issue(&claims()).unwrap()] {
+            assert!(accepts(&rotated, token));
+        }
+        let later = under(private(ED_TWO));
+        for token in [&former_secret, &former_ed, &former_rsa] {
+            assert!(!accepts(&later, token));
+        }
+        let other_secret = under(TokenKeys::symmetric("the next secret").and_secret(SECRET));
+        assert!(accepts(&other_secret, &former_secret));
+        assert_ne!(header_of(&other_secret.issue(&claims()).unwrap()), header_of(&former_secret));
+    }
+
+    #[test]
+    fn a_token_that_names_no_key_is_good_under_the_secret_that_signs_alone() {
+        let unnamed = signed(Algorithm::HS256, |_| ());
+        assert!(tokens().verify(&unnamed, now()).is_some());
+        let former = under(TokenKeys::symmetric("the next secret").and_secret(SECRET));
+        assert!(former.verify(&unnamed, now()).is_none());
+        assert!(under(private(ED_ONE).and_secret(SECRET)).verify(&unnamed, now()).is_none());
+    }
+
+    #[test]
+    fn the_algorithm_is_that_of_the_key_and_never_that_of_the_token() {
+        // The public key of a server is known, so it must not serve as a secret.
+        let tokens = under(private(RSA).and_public(ED_ONE_PUBLIC).unwrap());
+        let kids: Vec<String> =
+            tokens.keys.public().keys.iter().map(|key| key.common.key_id.clone().unwrap()).collect();
+        for public in [RSA_PUBLIC, ED_ONE_PUBLIC] {
+            for kid in &kids {
+                for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+                    let header = Header { kid: Some(kid.clone()), ..Header::new(algorithm) };
+                    let key = EncodingKey::from_secret(public.as_bytes());
+                    let payload = serde_json::json!({ "sub": "7" });
+                    let forged = jsonwebtoken::encode(&header, &payload, &key).unwrap();
+                    assert!(tokens.verify(&forged, now()).is_none());
+                }
+            }
+        }
+        // A right signature of another algorithm of the same key is none either.
+        let header = Header { kid: kids.first().cloned(), ..Header::new(Algorithm::PS256) };
+        let good = tokens.issue(&claims()).unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(good.split('.').nth(1).unwrap()).unwrap();
+        let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        let other =
+            jsonwebtoken::encode(&header, &payload, &EncodingKey::from_rsa_pem(RSA.as_bytes()).unwrap()).unwrap();
+        assert!(tokens.verify(&other, now()).is_none());
+        for name in ["", "unknown", "../../etc/passwd"] {
+            let header = Header { kid: Some(name.to_owned()), ..Header::new(Algorithm::HS256) };
+            let key = EncodingKey::from_secret(SECRET.as_bytes());
+            let forged = jsonwebtoken::encode(&header, &payload, &key).unwrap();
+            assert!(super::tests::tokens().verify(&forged, now()).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn public_keys_are_told_and_secrets_are_not() {
+        assert_eq!(tokens().public_keys().unwrap(), r#"{"keys":[]}"#);
+        let tokens = under(private(ED_TWO).and_public(RSA_PUBLIC).unwrap().and_secret(SECRET));
+        let told = tokens.public_keys().unwrap();
+        let set: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let keys = set["keys"].as_array().unwrap();
+        let kinds: Vec<_> = keys.iter().map(|key| (key["kty"].as_str(), key["alg"].as_str())).collect();
+        assert_eq!(kinds, [(Some("OKP"), Some("EdDSA")), (Some("RSA"), Some("RS256"))]);
+        assert_eq!(keys[0]["kid"], header_of(&tokens.issue(&claims()).unwrap())["kid"]);
+        for key in keys {
+            assert_eq!(key["use"], "sig");
+            for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+                assert!(key.get(private).is_none(), "{told}");
+            }
+        }
+        assert!(!format!("{:?}", tokens.keys).contains(SECRET));
+    }
+
+    #[test]
+    fn a_key_that_is_none_or_weak_is_refused() {
+        assert_eq!(TokenKeys::asymmetric(RSA_WEAK).unwrap_err(), KeyError::Malformed, "the library takes no such key");
+        assert_eq!(tokens().keys.and_public(RSA_WEAK_PUBLIC).unwrap_err(), KeyError::Weak);
+        for pem in [
+            "",
+            "x",
+            ED_ONE_PUBLIC,
+            RSA_PUBLIC,
+            EC_PUBLIC,
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+        ] {
+            assert_eq!(TokenKeys::asymmetric(pem).unwrap_err(), KeyError::Malformed, "{pem}");
+        }
+        for pems in ["x", ED_ONE, RSA, EC_PUBLIC, &format!("{ED_ONE_PUBLIC}x")] {
+            assert!(tokens().keys.and_public(pems).is_err(), "{pems}");
+        }
+        assert!(tokens().keys.and_public("\n").is_ok());
     }
 }

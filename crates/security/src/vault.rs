@@ -12,19 +12,59 @@ const VERSION: &str = "v1.";
 
 /// Hashes with HMAC-SHA256 and seals with AES-256-GCM.
 pub struct ServerVault {
-    digest_key: hmac::Key,
-    sealing_key: RandomizedNonceKey,
+    present: Keys,
+    former: Vec<Keys>,
+}
+
+struct Keys {
+    digest: hmac::Key,
+    sealing: RandomizedNonceKey,
 }
 
 impl ServerVault {
-    /// A vault whose keys are derived from the secret of the server (HKDF-SHA256, one label each).
+    /// A vault whose keys are derived from the secret of the server.
     pub fn new(secret: &str) -> Result<Self> {
+        Ok(Self { present: Keys::new(secret)?, former: Vec::new() })
+    }
+
+    /// Knows and opens too what was made under a former secret.
+    pub fn and_secret(mut self, secret: &str) -> Result<Self> {
+        self.former.push(Keys::new(secret)?);
+        Ok(self)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Keys> {
+        std::iter::once(&self.present).chain(&self.former)
+    }
+}
+
+impl Keys {
+    /// Derives them with HKDF-SHA256, under one label each.
+    fn new(secret: &str) -> Result<Self> {
         let secret = Salt::new(HKDF_SHA256, b"jobportal vault").extract(secret.as_bytes());
         let sealing_key = RandomizedNonceKey::new(&AES_256_GCM, &derive(&secret, b"seal v1")?);
         Ok(Self {
-            digest_key: hmac::Key::new(hmac::HMAC_SHA256, &derive(&secret, b"digest v1")?),
-            sealing_key: sealing_key.map_err(|_| failed("a key could not be made"))?,
+            digest: hmac::Key::new(hmac::HMAC_SHA256, &derive(&secret, b"digest v1")?),
+            sealing: sealing_key.map_err(|_| failed("a key could not be made"))?,
         })
+    }
+
+    fn digest(&self, context: &str, secret: &str) -> String {
+        let mut mac = hmac::Context::with_key(&self.digest);
+        for part in [context, secret] {
+            // The length goes first, so that no other context and secret run together to the same bytes.
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.sign().as_ref().iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
+    }
+
+    fn unseal(&self, sealed: &str) -> Option<String> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed.strip_prefix(VERSION)?).ok()?;
+        let (nonce, content) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let plain = self.sealing.open_in_place(nonce, Aad::from(VERSION), content).ok()?;
+        String::from_utf8(plain.to_vec()).ok()
     }
 }
 
@@ -39,23 +79,23 @@ fn derive(secret: &Prk, label: &[u8]) -> Result<[u8; 32]> {
 
 impl Vault for ServerVault {
     fn digest(&self, context: &str, secret: &str) -> String {
-        let mut mac = hmac::Context::with_key(&self.digest_key);
-        for part in [context, secret] {
-            // The length goes first, so that no other context and secret run together to the same bytes.
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        mac.sign().as_ref().iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
+        self.present.digest(context, secret)
     }
 
     fn matches(&self, context: &str, secret: &str, digest: &str) -> bool {
-        constant_time::verify_slices_are_equal(self.digest(context, secret).as_bytes(), digest.as_bytes()).is_ok()
+        let is_made_under = |keys: &Keys| {
+            let made = keys.digest(context, secret);
+            constant_time::verify_slices_are_equal(made.as_bytes(), digest.as_bytes()).is_ok()
+        };
+        // All keys are tried, whichever fits.
+        self.all().fold(false, |found, keys| is_made_under(keys) | found)
     }
 
     fn seal(&self, plain: &str) -> Result<String> {
         let mut sealed = plain.as_bytes().to_vec();
         let nonce = self
-            .sealing_key
+            .present
+            .sealing
             .seal_in_place_append_tag(Aad::from(VERSION), &mut sealed)
             .map_err(|_| failed("a value could not be sealed"))?;
         let nonce: &[u8; NONCE_LEN] = nonce.as_ref();
@@ -63,17 +103,9 @@ impl Vault for ServerVault {
     }
 
     fn open(&self, sealed: &str) -> Result<String> {
-        self.unseal(sealed).ok_or_else(|| failed("a sealed value was changed, or sealed under another secret"))
-    }
-}
-
-impl ServerVault {
-    fn unseal(&self, sealed: &str) -> Option<String> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed.strip_prefix(VERSION)?).ok()?;
-        let (nonce, content) = bytes.split_at_mut_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let plain = self.sealing_key.open_in_place(nonce, Aad::from(VERSION), content).ok()?;
-        String::from_utf8(plain.to_vec()).ok()
+        self.all()
+            .find_map(|keys| keys.unseal(sealed))
+            .ok_or_else(|| failed("a sealed value was changed, or sealed under another secret"))
     }
 }
 
@@ -137,6 +169,23 @@ mod tests {
             assert!(!vault().matches(context, secret, digest), "{context} {secret} {digest}");
         }
         assert!(!ServerVault::new("another secret").unwrap().matches("code:1", "123456", &digest));
+    }
+
+    #[test]
+    fn what_was_made_under_a_former_secret_is_known_until_that_is_taken_away() {
+        let (sealed, digest) = (vault().seal("123456").unwrap(), vault().digest("code:1", "123456"));
+        let next = || ServerVault::new("the next secret").unwrap();
+        let rotated = next().and_secret("the secret of the server").unwrap();
+        assert_eq!(rotated.open(&sealed).unwrap(), "123456");
+        assert!(rotated.matches("code:1", "123456", &digest));
+        assert!(!rotated.matches("code:1", "123457", &digest));
+        assert!(next().open(&sealed).is_err() && !next().matches("code:1", "123456", &digest));
+        assert_eq!(
+            rotated.digest("code:1", "123456"),
+            next().digest("code:1", "123456"),
+            "new ones are under the new one"
+        );
+        assert_eq!(next().open(&rotated.seal("1").unwrap()).unwrap(), "1");
     }
 
     #[test]
