@@ -5,6 +5,7 @@ use std::time::Duration;
 use jobportal_tests::app::{Account, PASSWORD, TestApp};
 use jobportal_tests::app_tests;
 use jobportal_tests::client::Answer;
+use jobportal_tests::database::TestDatabase;
 use jobportal_tests::process::Program;
 use serde_json::{Value, json};
 

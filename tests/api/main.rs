@@ -26,6 +26,7 @@ mod ended_sessions;
 mod hostile;
 mod idempotency;
 mod jobs;
+mod keys;
 mod lifecycle;
 mod limits;
 mod mail;

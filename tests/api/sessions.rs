@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use jobportal_application::{AccessClaims, AccessTokens};
 use jobportal_domain::{EmailAddress, PhoneNumber, UserId, UserType};
-use jobportal_security::JwtTokens;
+use jobportal_security::{JwtTokens, TokenKeys};
 use jobportal_tests::app::{Account, PASSWORD, TestApp};
 use jobportal_tests::app_tests;
 use jobportal_tests::client::{Answer, detail};
@@ -122,7 +122,7 @@ app_tests! {
             [(app.candidate().await, "candidate"), (app.employer().await, "employer"), (app.admin().await, "admin")]
         {
             let [header, payload] = read(&account.token);
-            assert_eq!(header, json!({ "typ": "JWT", "alg": "HS256" }));
+            assert_eq!(header, json!({ "typ": "JWT", "alg": "HS256", "kid": text(&header["kid"]) }));
             let issued_at = payload["iat"].as_i64().unwrap();
             assert!((app.now().timestamp() - issued_at).abs() < 300, "{issued_at}");
             let expected = json!({
@@ -168,7 +168,7 @@ app_tests! {
             issued_at: app.now(),
             expires_at: app.now() + TimeDelta::minutes(30),
         };
-        let foreign = JwtTokens::new("the secret of another portal", "jobportal", "jobportal");
+        let foreign = JwtTokens::new(TokenKeys::symmetric("the secret of another portal"), "jobportal", "jobportal");
         for token in [
             "x".to_owned(),
             "..".to_owned(),

@@ -7,11 +7,11 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jobportal_application::{AccessClaims, AccessTokens, JobDetails, Position, samples};
 use jobportal_domain::{Pay, SearchText};
 use jobportal_http::benchmarks::{entity_tag, json_of_jobs, through_a_cursor};
-use jobportal_security::JwtTokens;
+use jobportal_security::{JwtTokens, TokenKeys};
 
 fn paths(criterion: &mut Criterion) {
     let user = samples::user();
-    let tokens = JwtTokens::new("a secret of the benchmarks", "portal", "portal");
+    let tokens = JwtTokens::new(TokenKeys::symmetric("a secret of the benchmarks"), "portal", "portal");
     let claims = AccessClaims {
         user_id: user.id,
         user_type: user.user_type,

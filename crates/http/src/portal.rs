@@ -1,6 +1,7 @@
 use std::sync::{Arc, LazyLock};
 
 use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use jobportal_application::Error;
 use serde::Serialize;
@@ -75,4 +76,57 @@ pub(crate) async fn health(app: Data<App>) -> Result<HttpResponse, ApiError> {
 
 pub(crate) fn health_doc() -> Operation {
     Operation::new("Portal", "portal_health", "Whether the portal can work").ok::<StatusBody>("It can.").no_store()
+}
+
+/// Public keys (RFC 7517), in the form in which they are told.
+#[derive(ToSchema)]
+#[schema(as = KeySet)]
+#[expect(dead_code, reason = "the part that has the keys writes it")]
+struct KeySetBody {
+    keys: Vec<KeyBody>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = PublicKey)]
+#[expect(dead_code, reason = "the part that has the keys writes it")]
+struct KeyBody {
+    /// The kind of key: `OKP` for Ed25519, or `RSA`.
+    #[schema(example = "OKP")]
+    kty: String,
+    /// The only algorithm of its tokens: `EdDSA` or `RS256`.
+    #[schema(example = "EdDSA")]
+    alg: String,
+    /// What the header of a token names it by.
+    kid: String,
+    /// What it is for: signatures.
+    #[schema(rename = "use", example = "sig")]
+    usage: String,
+    /// Of an Ed25519 key: its curve.
+    #[schema(nullable = false, example = "Ed25519")]
+    crv: Option<String>,
+    /// Of an Ed25519 key: the key.
+    #[schema(nullable = false)]
+    x: Option<String>,
+    /// Of an RSA key: its modulus.
+    #[schema(nullable = false)]
+    n: Option<String>,
+    /// Of an RSA key: its exponent.
+    #[schema(nullable = false)]
+    e: Option<String>,
+}
+
+/// How long others may keep the keys: so long before a new one signs it has to be told.
+const KEYS_LIFETIME: &str = "public, max-age=300";
+
+/// `GET /.well-known/jwks.json`
+pub(crate) async fn keys(app: Data<App>) -> Result<HttpResponse, ApiError> {
+    let keys = app.tokens.public_keys()?;
+    let mut response = HttpResponse::Ok();
+    Ok(response.insert_header((CACHE_CONTROL, KEYS_LIFETIME)).content_type("application/json").body(keys))
+}
+
+pub(crate) fn keys_doc() -> Operation {
+    Operation::new("Portal", "portal_keys", "The public keys of access tokens")
+        .about("With them others can check an access token without asking the portal. There are none where a secret signs the tokens.")
+        .ok::<KeySetBody>("The keys: the one that signs first, and others whose tokens are good too.")
 }

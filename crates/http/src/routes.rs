@@ -80,6 +80,7 @@ pub(crate) fn table() -> Vec<Entry> {
         at("/", [on(GET, Action::ReadPortal, portal::root, portal::root_doc)]),
         at("/docs", [on(GET, Action::ReadPortal, docs::page, docs::page_doc)]),
         at("/docs/{name}", [on(GET, Action::ReadPortal, docs::file, docs::file_doc)]),
+        at("/.well-known/jwks.json", [on(GET, Action::ReadPortal, portal::keys, portal::keys_doc)]),
         at("/health", [on(GET, Action::ReadPortal, portal::health, portal::health_doc)]),
         at("/account/register", [on(POST, Action::Register, registration::register, registration::register_doc)]),
         at("/account/verify_otp", [on(POST, Action::VerifyEmail, registration::verify, registration::verify_doc)]),

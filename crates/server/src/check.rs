@@ -7,7 +7,7 @@ use jobportal_notification::{from_url, is_for_development};
 use jobportal_persistence::Migrator;
 use jobportal_security::weakness;
 
-use crate::composition::pending;
+use crate::composition::{pending, token_keys};
 use crate::settings::{Profile, Settings, time_delta, variable, without_secrets};
 
 /// The least cost of a password's hash that is called safe today (OWASP).
@@ -23,7 +23,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(setting: &'static str, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
         Self { setting, problem: problem.into() }
     }
 }
@@ -54,6 +54,9 @@ pub fn safety(settings: &Settings) -> Vec<Problem> {
         secret => problems.extend(weakness(secret).map(|weakness| {
             Problem::new("auth.jwt_secret", format!("{weakness}; make one with: openssl rand -base64 48"))
         })),
+    }
+    for weakness in settings.auth.former_secrets().filter_map(weakness) {
+        problems.push(Problem::new("auth.former_jwt_secrets", format!("has one that {weakness}")));
     }
     if settings.auth.bcrypt_cost < MIN_PRODUCTION_COST {
         problems.push(Problem::new("auth.bcrypt_cost", format!("must be {MIN_PRODUCTION_COST} or more")));
@@ -89,6 +92,7 @@ pub fn safety(settings: &Settings) -> Vec<Problem> {
 /// Everything that would keep the portal from working, found without starting it.
 pub fn installation(settings: &Settings) -> Vec<Problem> {
     let mut problems = safety(settings);
+    problems.extend(token_keys(&settings.auth).err());
     problems.extend(database(settings));
     if let Err(error) = LocalFiles::open(&settings.files.dir) {
         problems.push(Problem::new("files.dir", format!("can't be used: {error}")));
@@ -151,6 +155,8 @@ mod tests {
             ("auth.jwt_secret", ""),
             ("auth.jwt_secret", "short"),
             ("auth.jwt_secret", "development-only: known to everyone who reads the source"),
+            ("auth.former_jwt_secrets", "hunter2"),
+            ("auth.former_jwt_secrets", "mFz3Q0xV1rT8cKp6WnJd5Ls9Yh2Gb7Ea hunter2"),
             ("auth.bcrypt_cost", "4"),
             ("accounts.expose_otp", "true"),
             ("mail.url", ""),
@@ -199,6 +205,28 @@ mod tests {
         let settings: Vec<_> = problems.iter().map(|problem| problem.setting).collect();
         assert_eq!(settings, ["database.url", "files.dir", "mail.url"]);
         assert!(problems[0].problem.contains("migrate up"), "{}", problems[0]);
+    }
+
+    #[test]
+    fn a_key_that_can_not_be_used_is_told_by_its_setting() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |name: &str| format!("{}/../security/tests/keys/{name}", env!("CARGO_MANIFEST_DIR"));
+        for (setting, file, told) in [
+            ("auth.signing_key_file", "nowhere.pem".to_owned(), "can't be read: "),
+            ("auth.signing_key_file", key("rsa-1024.pem"), "2048 bits or more"),
+            ("auth.signing_key_file", key("ed25519-one.pub.pem"), "holds no key that can be used"),
+            ("auth.public_keys_file", key("rsa-1024.pub.pem"), "less than 2048 bits"),
+        ] {
+            let settings = Settings::load_from(&[
+                ("database.url", &format!("sqlite://{}", dir.path().join("portal.db").display())),
+                ("files.dir", &dir.path().join("files").display().to_string()),
+                ("mail.url", "log:"),
+                (setting, &file),
+            ]);
+            let problems = installation(&settings.unwrap());
+            let problem = problems.iter().find(|problem| problem.setting == setting).unwrap().to_string();
+            assert!(problem.contains(&file) && problem.contains(told), "{problem}");
+        }
     }
 
     #[test]

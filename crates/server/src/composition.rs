@@ -1,6 +1,8 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use jobportal_application::{
     AccountSettings, Accounts, Clock, Directory, Documents, FileStore, Mailer, PasswordHasher, RandomSource, Store,
@@ -11,11 +13,11 @@ use jobportal_domain::{CodePolicy, SessionPolicy};
 use jobportal_http::{Drain, Executor, Ready};
 use jobportal_notification::from_url;
 use jobportal_persistence::{DatabaseSettings, DieselStore, MigrateError, Migrator};
-use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault, Totp};
+use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault, TokenKeys, Totp};
 
-use crate::check::safety;
+use crate::check::{Problem, safety};
 use crate::error::StartError;
-use crate::settings::{self, Settings, time_delta, without_secrets};
+use crate::settings::{self, AuthSettings, Settings, time_delta, without_secrets};
 use crate::worker::Worker;
 
 /// How long a job waits for a connection. There are as many as threads, so this is how long a database may take to answer again.
@@ -72,13 +74,15 @@ impl Core {
             (hasher.join(), store)
         });
         let hasher = hasher.map_err(|_| std::io::Error::other("a thread panicked"))??;
-        let secret = settings.auth.jwt_secret.expose();
+        let keys = token_keys(&settings.auth).map_err(StartError::TokenKey)?;
+        let vault = ServerVault::new(settings.auth.jwt_secret.expose());
+        let vault = settings.auth.former_secrets().fold(vault, |vault, secret| vault?.and_secret(secret));
         Ok(Self {
             store: store?,
             responses,
             hasher: Arc::new(hasher),
-            tokens: Arc::new(JwtTokens::new(secret, ISSUER, ISSUER)),
-            vault: Arc::new(ServerVault::new(secret).map_err(StartError::Keys)?),
+            tokens: Arc::new(JwtTokens::new(keys, ISSUER, ISSUER)),
+            vault: Arc::new(vault.map_err(StartError::Keys)?),
             clock: overrides.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             random: overrides.random.unwrap_or_else(|| Arc::new(OsRandom)),
             mailer: overrides.mailer,
@@ -144,6 +148,31 @@ impl Core {
         };
         Ok((worker, drain))
     }
+}
+
+/// The keys of access tokens, as the settings name them.
+pub(crate) fn token_keys(auth: &AuthSettings) -> Result<TokenKeys, Problem> {
+    let unusable = |setting, path: &Path, why: &dyn fmt::Display| {
+        Problem::new(setting, format!("names {}, which {why}", path.display()))
+    };
+    let read = |setting, path: &Path| {
+        fs::read_to_string(path).map_err(|error| unusable(setting, path, &format_args!("can't be read: {error}")))
+    };
+    let keys = match &auth.signing_key_file {
+        Some(path) => {
+            let setting = "auth.signing_key_file";
+            TokenKeys::asymmetric(&read(setting, path)?).map_err(|error| unusable(setting, path, &error))?
+        }
+        None => TokenKeys::symmetric(auth.jwt_secret.expose()),
+    };
+    let keys = match &auth.public_keys_file {
+        Some(path) => {
+            let setting = "auth.public_keys_file";
+            keys.and_public(&read(setting, path)?).map_err(|error| unusable(setting, path, &error))?
+        }
+        None => keys,
+    };
+    Ok(auth.former_secrets().fold(keys, TokenKeys::and_secret))
 }
 
 fn open_database(

@@ -50,6 +50,9 @@ pub enum StartError {
     /// Passwords can't be hashed.
     #[error("`auth.bcrypt_cost`: {0}")]
     Hasher(#[from] HasherError),
+    /// A key of access tokens can't be used.
+    #[error("{0}")]
+    TokenKey(Problem),
     /// The keys can't be made.
     #[error("the keys of the server can't be made: {0}")]
     Keys(jobportal_application::Error),

@@ -58,6 +58,13 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
+impl AuthSettings {
+    /// Each of the former secrets.
+    pub(crate) fn former_secrets(&self) -> impl Iterator<Item = &str> {
+        self.former_jwt_secrets.expose().split_whitespace()
+    }
+}
+
 #[expect(missing_docs, reason = "config/default.toml documents each setting, once")]
 mod sections {
     use std::path::PathBuf;
@@ -101,6 +108,11 @@ mod sections {
     #[serde(deny_unknown_fields)]
     pub struct AuthSettings {
         pub jwt_secret: Secret,
+        pub former_jwt_secrets: Secret,
+        #[serde(deserialize_with = "unless_empty")]
+        pub signing_key_file: Option<PathBuf>,
+        #[serde(deserialize_with = "unless_empty")]
+        pub public_keys_file: Option<PathBuf>,
         #[serde(deserialize_with = "duration")]
         pub access_lifetime: Duration,
         #[serde(deserialize_with = "duration")]
