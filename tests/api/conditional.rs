@@ -132,6 +132,8 @@ app_tests! {
                 let kept = match path.split('/').nth(1).unwrap() {
                     "documents" => "private, max-age=3600",
                     "docs" => "no-cache",
+                    ".well-known" => "public, max-age=300",
+                    _ if path.starts_with("/account/sessions") => "no-store",
                     _ => "private, no-cache",
                 };
                 assert_eq!(get.header("cache-control"), kept, "{path}");

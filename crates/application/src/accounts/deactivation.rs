@@ -90,7 +90,7 @@ mod tests {
     use crate::{NewNotification, Notification};
 
     fn proof(password: &str) -> Reauthentication {
-        Reauthentication { password: password.to_owned() }
+        Reauthentication { password: password.to_owned(), second_factor: None }
     }
 
     /// Expects the account to be taken out of use, its sessions to end, its owner to be told and these jobs to be paused.
