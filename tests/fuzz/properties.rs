@@ -13,7 +13,7 @@ use jobportal_domain::{
     MAX_SEARCH_PHRASE_WORDS, MAX_SEARCH_TERMS, MAX_SEARCH_WORD_CHARS, Pay, Period, PeriodError, SearchText, Term,
 };
 use jobportal_http::fuzzing;
-use jobportal_security::{JwtTokens, ServerVault};
+use jobportal_security::{JwtTokens, ServerVault, TokenKeys};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ fn changed(text: &str, changes: &[u8]) -> Vec<u8> {
 /// Access tokens. Nobody makes or changes one without the key, and whatever was signed with it is refused unless it could be issued.
 /// The header and the claims are parted by a line break.
 pub fn token(data: &[u8]) {
-    let tokens = JwtTokens::new(SECRET, "portal", "api");
+    let tokens = JwtTokens::new(TokenKeys::symmetric(SECRET), "portal", "api");
     assert_eq!(tokens.verify(&String::from_utf8_lossy(data), now()), None);
 
     let mut parts = data.splitn(2, |byte| *byte == b'\n');

@@ -89,7 +89,7 @@ pub(crate) fn what(change: &str) -> &'static str {
              of an authenticator app. They did not get in."
         }
         Ok(SecurityChange::Deactivated) => {
-            "Your account was deactivated. Nobody can sign in to it, and your profile and\nyour jobs are not shown any more."
+            "Your account was deactivated. Nobody can sign in to it, and your profile\nand your jobs are not shown any more."
         }
         Err(_) => "",
     }

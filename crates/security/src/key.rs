@@ -51,7 +51,7 @@ impl TokenKeys {
         Self { header: header(&key), signing, verifying: vec![key], public: JwkSet { keys: Vec::new() } }
     }
 
-    /// Signs with the private key in `pem`: EdDSA with one of Ed25519 (PKCS #8), RS256 with one of RSA (PKCS #1 or #8).
+    /// Signs with the private key in `pem`: `EdDSA` with one of Ed25519 (PKCS #8), RS256 with one of RSA (PKCS #1 or #8).
     pub fn asymmetric(pem: &str) -> Result<Self, KeyError> {
         let pem = pem.as_bytes();
         let ed = EncodingKey::from_ed_pem(pem).map(|key| (key, Algorithm::EdDSA));
