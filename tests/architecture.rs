@@ -58,6 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "data-encoding",
             "jsonwebtoken",
             "serde",
+            "serde_json",
             "thiserror",
         ],
     ),
