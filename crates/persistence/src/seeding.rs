@@ -27,7 +27,7 @@ use crate::time::At;
 const MAX_VALUES: usize = 32_766;
 
 /// Every table but the plans and the clocks of the feeds, which never go back; those that refer to others first.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "search_terms",
     "receipts",
     "schedule",
@@ -43,6 +43,7 @@ const TABLES: [&str; 17] = [
     "candidates",
     "documents",
     "sessions",
+    "known_networks",
     "one_time_codes",
     "users",
 ];
