@@ -78,6 +78,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "crossbeam-channel",
             "flate2",
             "futures-util",
+            "ipnet",
+            "rustix",
             "serde",
             "serde_json",
             "strsim",

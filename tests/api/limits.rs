@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::common::{other_code, verify};
 
-fn assert_throttled(answer: &Answer, longest: u64) {
+pub(crate) fn assert_throttled(answer: &Answer, longest: u64) {
     let seconds: u64 = answer.header("retry-after").parse().unwrap_or_else(|_| panic!("{answer:?}"));
     assert!((1..=longest).contains(&seconds), "{seconds}");
     assert_eq!(answer.status, 429);
@@ -49,6 +49,16 @@ fn left(answer: &Answer) -> Vec<(String, u64)> {
 const WRITE: &str = "\"write\";q=300;w=60";
 const SIGN_IN: &str = "\"sign_in\";q=60;w=60";
 
+/// Tries again and again; a slow machine may give time enough for one more try.
+async fn until_throttled(attempt: impl AsyncFn() -> Answer) -> Answer {
+    loop {
+        let answer = attempt().await;
+        if answer.status == 429 {
+            return answer;
+        }
+    }
+}
+
 async fn ask(app: &TestApp, path: &str, email: &str) -> Answer {
     app.post(path, None, json!({ "email": email })).await
 }
@@ -56,16 +66,14 @@ async fn ask(app: &TestApp, path: &str, email: &str) -> Answer {
 app_tests! {
     with [("limits.enabled", "true")];
 
-    async fn ten_tries_a_minute_to_sign_in_to_one_account_in_any_spelling(app) {
+    async fn five_tries_in_a_row_to_sign_in_to_one_account_in_any_spelling(app) {
         let (account, other) = (app.candidate().await, app.candidate().await);
         let number = &account.phone_number;
         let spellings = [number.clone(), format!("+88{number}"), format!(" 88{number}"), format!("+880{number}")];
-        for spelling in spellings.iter().cycle().take(10) {
+        for spelling in spellings.iter().cycle().take(5) {
             assert_eq!(app.login(spelling, "wrong horse 7").await.status, 400);
         }
-        for spelling in &spellings {
-            assert_throttled(&app.login(spelling, PASSWORD).await, 60);
-        }
+        assert_throttled(&until_throttled(async || app.login(&spellings[1], "wrong horse 7").await).await, 900);
         assert_eq!(app.login(&other.phone_number, PASSWORD).await.status, 200);
     }
 
@@ -78,20 +86,20 @@ app_tests! {
         assert_throttled(&app.patch("/account/change-password", Some(&account.token), body).await, 60);
     }
 
-    async fn ten_tries_of_one_accounts_codes_in_ten_minutes_whatever_they_are_for(app) {
+    async fn five_tries_in_a_row_of_one_accounts_codes_whatever_they_are_for(app) {
         let (email, _, otp) = app.register("candidate").await;
-        let confirm = |email: String| {
+        let confirm = async |email: String| {
             let password = "battery staple 8";
-            json!({ "email": email, "otp": other_code(&otp), "password": password, "confirm_password": password })
+            let body = json!({ "email": email, "otp": other_code(&otp), "password": password, "confirm_password": password });
+            app.post("/account/password-reset/confirm/", None, body).await
         };
-        for _ in 0..5 {
+        for _ in 0..2 {
             assert_eq!(verify(&app, &email, other_code(&otp)).await.status, 400);
-            let confirmed = app.post("/account/password-reset/confirm/", None, confirm(email.to_uppercase())).await;
-            assert_eq!(confirmed.status, 400);
+            assert_eq!(confirm(email.to_uppercase()).await.status, 400);
         }
-        assert_throttled(&verify(&app, &email, &otp).await, 600);
-        let confirmed = app.post("/account/password-reset/confirm/", None, confirm(email)).await;
-        assert_throttled(&confirmed, 600);
+        assert_eq!(verify(&app, &email, other_code(&otp)).await.status, 400);
+        assert_throttled(&until_throttled(async || verify(&app, &email, other_code(&otp)).await).await, 900);
+        assert_throttled(&until_throttled(async || confirm(email.clone()).await).await, 900);
     }
 
     async fn ten_tries_of_the_codes_for_a_change_in_ten_minutes_whatever_they_are_for(app) {
@@ -112,27 +120,55 @@ app_tests! {
         assert_throttled(&verify(&app, "nobody@example.com", "123456").await, 60);
     }
 
-    async fn five_codes_an_hour_to_one_new_address_whoever_asks(app) {
+    async fn three_codes_in_a_row_to_one_new_address_whoever_asks(app) {
         let accounts = [app.candidate().await, app.candidate().await];
         let ask = async |account: &jobportal_tests::app::Account| {
             let body = json!({ "email": "wanted@example.com", "password": PASSWORD });
             app.post("/account/change-email/", Some(&account.token), body).await
         };
-        for account in accounts.iter().cycle().take(5) {
+        for account in accounts.iter().cycle().take(3) {
             assert_eq!(ask(account).await.status, 200);
         }
-        assert_throttled(&ask(&accounts[1]).await, 3_600);
+        assert_throttled(&ask(&accounts[1]).await, 1_800);
     }
 
-    async fn five_codes_an_hour_to_one_address_known_or_not(app) {
+    async fn three_codes_in_a_row_to_one_address_known_or_not(app) {
         for email in [app.register("candidate").await.0, "nobody@example.com".to_owned()] {
-            for path in ["/account/resend_otp/", "/account/password-reset/"].iter().cycle().take(5) {
+            for path in ["/account/resend_otp/", "/account/password-reset/"].iter().cycle().take(3) {
                 assert_eq!(ask(&app, path, &email).await.status, 200);
             }
-            assert_throttled(&ask(&app, "/account/resend_otp/", &email).await, 3_600);
-            assert_throttled(&ask(&app, "/account/password-reset/", &email.to_uppercase()).await, 3_600);
+            assert_throttled(&ask(&app, "/account/resend_otp/", &email).await, 1_800);
+            assert_throttled(&ask(&app, "/account/password-reset/", &email.to_uppercase()).await, 1_800);
         }
         assert_eq!(ask(&app, "/account/resend_otp/", "somebody@example.com").await.status, 200);
+    }
+
+    async fn every_route_of_accounts_tells_its_limits_and_when_to_come_back(app) {
+        let email = "nobody@example.com";
+        let (number, password) = ("01799999999", "wrong horse 7");
+        let reset = json!({ "email": email, "otp": "123456", "password": password, "confirm_password": password });
+        // Refused each time: an admin can't be registered.
+        let register = json!({ "email": email, "contract_number": number, "user_type": "admin", "password": password });
+        for (path, body, by_address, by_account) in [
+            ("/account/register/", register, "register", "register_account"),
+            ("/account/login/", json!({ "email_or_phone": email, "password": password }), "sign_in", "sign_in_account"),
+            ("/account/verify_otp/", json!({ "email": email, "otp": "123456" }), "code", "code_account"),
+            ("/account/password-reset/confirm/", reset, "code", "code_account"),
+            ("/account/resend_otp/", json!({ "email": email }), "send_code", "send_code_account"),
+            ("/account/password-reset/", json!({ "email": email }), "send_code", "send_code_account"),
+        ] {
+            let names = |answer: &Answer| -> Vec<String> {
+                told(answer).iter().map(|told| told.policy.split('"').nth(1).unwrap().to_owned()).collect()
+            };
+            let call = async || app.post(path, None, body.clone()).await;
+            let first = call().await;
+            if first.status != 429 {
+                assert_eq!(names(&first), [by_address], "{path}");
+            }
+            let refused = until_throttled(call).await;
+            assert_throttled(&refused, 1_800);
+            assert_eq!(names(&refused), [by_address, by_account], "{path}");
+        }
     }
 
     async fn an_answer_tells_of_the_limits_that_counted_its_request(app) {
@@ -160,14 +196,14 @@ app_tests! {
 
     async fn a_limit_on_an_account_is_told_to_whom_it_refuses_and_to_nobody_else(app) {
         let account = app.candidate().await;
-        for tried in 1..10 {
+        for tried in 1..6 {
             let answer = app.login(&account.email, "wrong horse 7").await;
             assert_eq!((answer.status, left(&answer)), (400, vec![(SIGN_IN.to_owned(), 59 - tried)]));
         }
-        let answer = app.login(&account.email, "wrong horse 7").await;
-        assert_throttled(&answer, 60);
-        let of_account = ("\"sign_in_account\";q=10;w=60".to_owned(), 0);
-        assert_eq!(left(&answer), [(SIGN_IN.to_owned(), 49), of_account]);
+        let answer = until_throttled(async || app.login(&account.email, "wrong horse 7").await).await;
+        assert_throttled(&answer, 900);
+        let of_account = &left(&answer)[1];
+        assert!(of_account.0.starts_with("\"sign_in_account\";q=1;w=") && of_account.1 == 0, "{of_account:?}");
         assert_eq!(told(&answer)[1].reset_after.to_string(), answer.header("retry-after"));
 
         let asked = ask(&app, "/account/resend_otp/", &account.email).await;

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod applications;
+mod brute_force;
 mod candidates;
 mod changes;
 mod commands;
@@ -43,4 +44,5 @@ mod second_factors;
 mod security_log;
 mod sessions;
 mod subscriptions;
+mod timing;
 mod verification;

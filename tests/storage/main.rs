@@ -32,6 +32,7 @@ mod fixtures;
 mod idempotency;
 mod jobs;
 mod migrations;
+mod networks;
 mod notifications;
 mod plans;
 mod responses;

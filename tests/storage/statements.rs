@@ -164,6 +164,7 @@ fn populate(store: &dyn Store) -> World {
             let digest = format!("digest-{number}");
             uow.sessions().insert(&session(number, *user), &digest, 10)?;
             uow.sessions().end(&[format!("ended-{number}")], minutes(number))?;
+            uow.networks().remember(*user, &digest, minutes(number), 10)?;
             let policy = CodePolicy::default();
             uow.codes().replace(&OneTimeCode::issue(
                 *user,
@@ -263,6 +264,9 @@ fn cases(world: &World) -> Vec<Case> {
         case("sessions: ended", |uow| uow.sessions().ended_after(Position::before(minutes(9)), 10)),
         case("sessions: purge", |uow| uow.sessions().purge(minutes(ROWS - 10))),
         case("sessions: purge ended", |uow| uow.sessions().purge_ended(minutes(ROWS - 10))),
+        case("networks: remember", move |uow| uow.networks().remember(user, "digest", now(), 3)),
+        case("networks: is known", move |uow| uow.networks().is_known(user, "digest-7")),
+        case("networks: purge", |uow| uow.networks().purge(minutes(ROWS - 10))),
         case("candidates: find", move |uow| uow.candidates().find(candidate)),
         case("candidates: find by user", move |uow| uow.candidates().find_by_user(user)),
         case("candidates: id of user", move |uow| uow.candidates().id_of_user(user)),

@@ -2,6 +2,7 @@ mod codes;
 mod contact;
 mod deactivation;
 mod directory;
+mod networks;
 mod passwords;
 mod reauthentication;
 mod refresh;
@@ -179,6 +180,18 @@ pub trait SessionRepository {
     fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
     /// Forgets sessions that ended before `before`; returns how many.
     fn purge_ended(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
+}
+
+/// Networks from which the owner of an account has come, as keyed hashes.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait NetworkRepository {
+    /// Notes that the user came from a network, and forgets all but the last `keep`.
+    fn remember(&mut self, user_id: UserId, digest: &str, now: DateTime<Utc>, keep: u32)
+    -> Result<(), RepositoryError>;
+    /// Whether the user came from a network before.
+    fn is_known(&mut self, user_id: UserId, digest: &str) -> Result<bool, RepositoryError>;
+    /// Forgets networks from which nobody has come since `before`; returns how many.
+    fn purge(&mut self, before: DateTime<Utc>) -> Result<u64, RepositoryError>;
 }
 
 /// Who may see how to reach a user.

@@ -198,15 +198,12 @@ impl Default for AccountsFixture {
     fn default() -> Self {
         let mut hasher = MockPasswordHasher::new();
         hasher.expect_verify().returning(|attempt, hash| *hash == hash_of(attempt));
+        hasher.expect_renew().returning(|_, _| Ok(None));
+        let mut uow = MockUnitOfWork::default();
+        uow.networks.expect_remember().returning(|_, _, _, _| Ok(()));
         let mut tokens = MockAccessTokens::new();
         tokens.expect_issue().returning(|claims| Ok(format!("access of {}", claims.session_id)));
-        Self {
-            uow: MockUnitOfWork::default(),
-            second_factor: None,
-            hasher,
-            tokens,
-            settings: AccountSettings::default(),
-        }
+        Self { uow, second_factor: None, hasher, tokens, settings: AccountSettings::default() }
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! | Topic | Use cases | What goes in and comes out | Ports |
 //! |---|---|---|---|
-//! | Accounts | [`Accounts`], [`AccountSettings`] | [`Register`], [`Registered`], [`SignIn`], [`SignedIn`], [`Refreshed`], [`TokenPair`], [`ChangePassword`], [`ResetPassword`], [`Reauthentication`], [`SecondFactorProof`], [`SecondFactorState`], [`ConfirmedSecondFactor`], [`AccountSummary`], [`AccountDetails`], [`Contact`], [`Directory`] | [`UserRepository`] with [`NewUser`], [`CodeRepository`], [`SecondFactorRepository`], [`SessionRepository`] with [`EndedSession`], [`SessionDenylist`] |
+//! | Accounts | [`Accounts`], [`AccountSettings`] | [`Register`], [`Registered`], [`SignIn`], [`SignedIn`], [`Refreshed`], [`TokenPair`], [`ChangePassword`], [`ResetPassword`], [`Reauthentication`], [`SecondFactorProof`], [`SecondFactorState`], [`ConfirmedSecondFactor`], [`AccountSummary`], [`AccountDetails`], [`Contact`], [`Directory`] | [`UserRepository`] with [`NewUser`], [`CodeRepository`], [`NetworkRepository`], [`SecondFactorRepository`], [`SessionRepository`] with [`EndedSession`], [`SessionDenylist`] |
 //! | Candidates | [`Candidates`] | [`CandidateAccount`], [`RevisePersonal`], [`ReviseProfessional`], [`Saved`] | [`CandidateRepository`] |
 //! | Employers | [`Employers`] | [`ReviseEmployer`], [`Saved`] | [`EmployerRepository`] |
 //! | Jobs | [`Jobs`] | [`JobDetails`] | [`JobRepository`] with [`OwnedJob`] |
@@ -14,7 +14,7 @@
 //! | Plans | [`Subscriptions`] | [`PlanUsage`] | [`PlanRepository`], [`SubscriptionRepository`], [`UsageRepository`] |
 //! | Documents | [`Documents`] | [`NewDocument`], [`DocumentChange`] | [`DocumentRepository`], [`FileStore`] with [`FileError`] |
 //! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`OutboxEntry`], [`DeliveryStatus`], [`Requeue`] | [`Mailer`] with [`MailError`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`FailedDelivery`], [`SealedCode`] |
-//! | Limits | | [`Allowance`], [`RateDecision`] | [`RateLimiter`] with [`RatePolicy`] |
+//! | Limits | | [`Allowance`], [`RateDecision`], [`TooEarly`] | [`RateLimiter`] with [`RatePolicy`], [`DelayPolicy`] |
 //! | Changes by several people | | [`Precondition`] | |
 //! | Repeated requests | [`Once`] | [`RequestKey`], [`Receipt`] | [`ReceiptRepository`] with [`StoredReceipt`] |
 //! | Periodic tasks | [`Schedule`] | | [`ScheduleRepository`] |
@@ -55,9 +55,9 @@ mod subscriptions;
 
 pub use accounts::{
     AccountDetails, AccountSettings, AccountSummary, Accounts, ChangePassword, CodeRepository, ConfirmedSecondFactor,
-    Contact, Directory, EndedSession, NewUser, Reauthentication, Refreshed, Register, Registered, ResetPassword,
-    SecondFactorProof, SecondFactorRepository, SecondFactorState, SessionRepository, SignIn, SignedIn, TokenPair,
-    UserRepository,
+    Contact, Directory, EndedSession, NetworkRepository, NewUser, Reauthentication, Refreshed, Register, Registered,
+    ResetPassword, SecondFactorProof, SecondFactorRepository, SecondFactorState, SessionRepository, SignIn, SignedIn,
+    TokenPair, UserRepository,
 };
 pub use actor::Actor;
 pub use applications::{
@@ -73,7 +73,7 @@ pub use employers::{EmployerRepository, Employers, ReviseEmployer};
 pub use error::{BoxError, Constraint, Error, RepositoryError, Result};
 pub use idempotency::{Once, Receipt, ReceiptRepository, RequestKey, StoredReceipt};
 pub use jobs::{JobDetails, JobRepository, Jobs, OwnedJob};
-pub use limits::{Allowance, RateDecision, RateLimiter, RatePolicy, SessionDenylist};
+pub use limits::{Allowance, DelayPolicy, RateDecision, RateLimiter, RatePolicy, SessionDenylist, TooEarly};
 pub use notifications::{
     Deliveries, DeliveryPolicy, DeliveryStatus, FailedDelivery, Mail, MailError, Mailer, NewNotification, Notification,
     Outbox, OutboxEntry, OutboxRepository, QueuedNotification, Requeue, SealedCode,

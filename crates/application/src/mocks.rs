@@ -18,7 +18,9 @@ use std::sync::Mutex;
 /// The version of `mockall` that the mocks are of, for its predicates and sequences.
 pub use mockall;
 
-pub use crate::accounts::{MockCodeRepository, MockSecondFactorRepository, MockSessionRepository, MockUserRepository};
+pub use crate::accounts::{
+    MockCodeRepository, MockNetworkRepository, MockSecondFactorRepository, MockSessionRepository, MockUserRepository,
+};
 pub use crate::applications::MockApplicationRepository;
 pub use crate::candidates::MockCandidateRepository;
 pub use crate::changes::MockChangeRepository;
@@ -37,9 +39,9 @@ pub use crate::seeding::MockBulkRepository;
 pub use crate::subscriptions::{MockPlanRepository, MockSubscriptionRepository, MockUsageRepository};
 use crate::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository,
-    DocumentRepository, EmployerRepository, JobRepository, JobSearch, OutboxRepository, PlanRepository,
-    ReceiptRepository, RepositoryError, Result, ScheduleRepository, SecondFactorRepository, SessionRepository, Store,
-    SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository, Work,
+    DocumentRepository, EmployerRepository, JobRepository, JobSearch, NetworkRepository, OutboxRepository,
+    PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository, SecondFactorRepository,
+    SessionRepository, Store, SubscriptionRepository, UnitOfWork, UsageRepository, UserRepository, Work,
 };
 
 macro_rules! mock_unit_of_work {
@@ -62,6 +64,7 @@ mock_unit_of_work! {
     codes: MockCodeRepository as CodeRepository,
     second_factors: MockSecondFactorRepository as SecondFactorRepository,
     sessions: MockSessionRepository as SessionRepository,
+    networks: MockNetworkRepository as NetworkRepository,
     candidates: MockCandidateRepository as CandidateRepository,
     employers: MockEmployerRepository as EmployerRepository,
     documents: MockDocumentRepository as DocumentRepository,

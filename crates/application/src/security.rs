@@ -10,8 +10,11 @@ use crate::Result;
 pub trait PasswordHasher: Send + Sync {
     /// Hashes a new password.
     fn hash(&self, password: &Password) -> Result<PasswordHash>;
-    /// Whether `attempt` is the password that `hash` was made of. A malformed hash matches nothing.
+    /// Whether `attempt` is the password that `hash` was made of. A malformed hash matches nothing. Takes as long for a hash that
+    /// was cheaper to make as for those that are made now, so that time does not tell which accounts are old.
     fn verify(&self, attempt: &str, hash: &PasswordHash) -> bool;
+    /// Hashes `verified` anew, the password that `hash` was just verified with, where hashes are made to cost more by now.
+    fn renew(&self, verified: &str, hash: &PasswordHash) -> Result<Option<PasswordHash>>;
     /// Takes as long as [`Self::verify`], so that an unknown account answers no faster than a known one.
     fn verify_nothing(&self, attempt: &str);
 }

@@ -1,8 +1,8 @@
 use crate::{
     ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository, DocumentRepository,
-    EmployerRepository, JobRepository, JobSearch, OutboxRepository, PlanRepository, ReceiptRepository, RepositoryError,
-    Result, ScheduleRepository, SecondFactorRepository, SessionRepository, SubscriptionRepository, UsageRepository,
-    UserRepository,
+    EmployerRepository, JobRepository, JobSearch, NetworkRepository, OutboxRepository, PlanRepository,
+    ReceiptRepository, RepositoryError, Result, ScheduleRepository, SecondFactorRepository, SessionRepository,
+    SubscriptionRepository, UsageRepository, UserRepository,
 };
 
 /// The repositories of one transaction. A new one adds a line here, in the mocks and in the adapter's session.
@@ -15,6 +15,8 @@ pub trait UnitOfWork {
     fn second_factors(&mut self) -> &mut dyn SecondFactorRepository;
     /// Signed-in devices.
     fn sessions(&mut self) -> &mut dyn SessionRepository;
+    /// Networks that users came from.
+    fn networks(&mut self) -> &mut dyn NetworkRepository;
     /// Candidates' profiles.
     fn candidates(&mut self) -> &mut dyn CandidateRepository;
     /// Employers' profiles.

@@ -3,7 +3,8 @@
 //!
 //! # Duty and invariants
 //! - [`MemoryRateLimiter`] counts by fixed windows, one per key and policy. It is exact: of any number of concurrent takes
-//!   within a window, exactly as many as the quota are allowed.
+//!   within a window, exactly as many as the quota are allowed. Tries that fail it spaces farther and farther apart: of any
+//!   number of them at once, those that are free are made, or one.
 //! - [`MemorySessionDenylist`] refuses a session from the moment it is denied until its tokens are past their end.
 //! - [`VerifiedTokens`] accepts exactly the tokens that the part which it remembers the verdicts of accepts.
 //! - [`MemoryResponseCache`] gives out no answer that shows what was before a change of which it was told.

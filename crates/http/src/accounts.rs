@@ -6,6 +6,8 @@ pub(crate) mod registration;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;
 
+use std::time::{Duration, Instant};
+
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::Actor;
 use utoipa::ToSchema;
@@ -34,4 +36,13 @@ async fn counts_password(app: &App, request: &HttpRequest, actor: &Actor) -> Res
 pub(crate) struct RefusedBody {
     error: String,
     detail: String,
+}
+
+/// The least time of an answer that must not tell whether an account is there: longer than the writes that one of them takes, and
+/// the other does not.
+const LEAST_TIME: Duration = Duration::from_millis(100);
+
+/// Waits until the answer to a request of `began` tells nothing by its time.
+async fn even_out(began: Instant) {
+    tokio::time::sleep(LEAST_TIME.saturating_sub(began.elapsed())).await;
 }

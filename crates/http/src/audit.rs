@@ -4,8 +4,8 @@ use actix_web::dev::ServiceResponse;
 use actix_web::{HttpMessage, HttpRequest};
 use jobportal_application::{Action, TokenPair};
 
-use crate::App;
-use crate::extract::admitted;
+use crate::extract::{admitted, app_of};
+use crate::{App, client};
 
 /// The user who is signed in by a request.
 struct SignedIn(i64);
@@ -40,7 +40,7 @@ pub(crate) fn record(action: Option<Action>, response: &ServiceResponse) {
         method = request.method().as_str(),
         route,
         user_id = admitted(request).map(|actor| actor.user_id.0).or(signed_in),
-        network = request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()),
+        network = app_of(request).ok().and_then(|app| client::network(app, request)),
         "security event"
     );
 }

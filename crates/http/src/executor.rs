@@ -29,18 +29,49 @@ pub struct Executor {
     queue_timeout: Duration,
 }
 
+/// Which threads get a processor when there are not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// As all others.
+    Normal,
+    /// After all others, of which they take about a tenth from each; for work that keeps a processor busy. On Linux; elsewhere
+    /// it is [`Self::Normal`].
+    Low,
+}
+
+impl Priority {
+    /// Gives the present thread this priority.
+    fn apply(self) {
+        #[cfg(target_os = "linux")]
+        if self == Self::Low
+            && let Err(error) = rustix::process::nice(10)
+        {
+            tracing::warn!(%error, "a thread keeps its priority");
+        }
+    }
+}
+
 /// The threads of an [`Executor`], to wait for.
 #[derive(Debug)]
 pub struct Drain(Vec<JoinHandle<()>>);
 
 impl Executor {
     /// Starts `threads` threads, at least one, before which up to `queue` jobs may wait, each for less than `queue_timeout`.
-    pub fn start(name: &str, threads: usize, queue: usize, queue_timeout: Duration) -> std::io::Result<(Self, Drain)> {
+    pub fn start(
+        name: &str,
+        priority: Priority,
+        threads: usize,
+        queue: usize,
+        queue_timeout: Duration,
+    ) -> std::io::Result<(Self, Drain)> {
         let (sender, receiver) = crossbeam_channel::bounded::<Task>(queue);
         let threads = (0..threads.max(1))
             .map(|number| {
                 let receiver = receiver.clone();
-                thread::Builder::new().name(format!("{name}-{number}")).spawn(move || work(&receiver))
+                thread::Builder::new().name(format!("{name}-{number}")).spawn(move || {
+                    priority.apply();
+                    work(&receiver);
+                })
             })
             .collect::<std::io::Result<_>>()?;
         Ok((Self { queue: sender, queue_timeout }, Drain(threads)))
@@ -129,7 +160,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_full_queue_rejects_and_an_accepted_job_is_done() {
-        let (executor, drain) = Executor::start("test", 1, 1, PATIENT).unwrap();
+        let (executor, drain) = Executor::start("test", Priority::Normal, 1, 1, PATIENT).unwrap();
         let (gate, first) = held(&executor).await;
         let second = queued(&executor, || 2).await;
         assert_eq!(executor.run(|| 3).await, Err(Rejected::Busy));
@@ -142,7 +173,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_has_waited_for_too_long_is_not_begun() {
-        let (executor, drain) = Executor::start("test", 1, 8, Duration::ZERO).unwrap();
+        let (executor, drain) = Executor::start("test", Priority::Normal, 1, 8, Duration::ZERO).unwrap();
         let outcome = executor.run(|| panic!("it was begun")).await;
         assert_eq!(outcome.map(|()| 0), Err(Rejected::Busy));
         drop(executor);
@@ -151,7 +182,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_nobody_waits_for_any_more_is_not_begun() {
-        let (executor, drain) = Executor::start("test", 1, 8, PATIENT).unwrap();
+        let (executor, drain) = Executor::start("test", Priority::Normal, 1, 8, PATIENT).unwrap();
         let (gate, first) = held(&executor).await;
         let (begun, is_begun) = crossbeam_channel::bounded(1);
         let abandoned = queued(&executor, move || begun.send(())).await;
@@ -166,9 +197,21 @@ mod tests {
 
     #[actix_web::test]
     async fn a_panic_ends_the_job_and_not_the_thread() {
-        let (executor, _drain) = Executor::start("test", 1, 8, PATIENT).unwrap();
+        let (executor, _drain) = Executor::start("test", Priority::Normal, 1, 8, PATIENT).unwrap();
         let outcome = executor.run(|| panic!("on purpose")).await;
         assert_eq!(outcome.map(|()| 0), Err(Rejected::Panicked));
         assert_eq!(executor.run(|| 4).await, Ok(4));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[actix_web::test]
+    async fn what_keeps_processors_busy_comes_after_all_else() {
+        let (normal, _drain) = Executor::start("test", Priority::Normal, 1, 8, PATIENT).unwrap();
+        let (low, _drain) = Executor::start("test", Priority::Low, 1, 8, PATIENT).unwrap();
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let here = niceness();
+        assert_eq!(normal.run(niceness).await, Ok(here));
+        assert_eq!(low.run(niceness).await, Ok((here + 10).min(19)));
+        assert_eq!(niceness(), here, "it is that of the thread alone");
     }
 }

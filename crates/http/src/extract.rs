@@ -136,7 +136,17 @@ impl App {
         Ok(self.database.run(move || use_case(&app)).await??)
     }
 
-    /// Runs a use case that hashes a password.
+    /// Runs a use case that hashes a password, for someone whom nobody knows.
+    pub(crate) async fn run_hashing_for_stranger<T: Send + 'static>(
+        self: &std::sync::Arc<Self>,
+        use_case: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let app = std::sync::Arc::clone(self);
+        Ok(self.strangers.run(move || use_case(&app)).await??)
+    }
+
+    /// Runs a use case that hashes a password, for someone who is known: signed in, in a network where the account's owner was
+    /// before, or a reader of the account's mail.
     pub(crate) async fn run_hashing<T: Send + 'static>(
         self: &std::sync::Arc<Self>,
         use_case: impl FnOnce(&Self) -> Result<T> + Send + 'static,

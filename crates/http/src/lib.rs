@@ -12,6 +12,7 @@ pub mod benchmarks;
 mod body;
 mod candidates;
 mod changes;
+mod client;
 mod conditional;
 mod cursor;
 mod docs;
@@ -44,7 +45,8 @@ use jobportal_application::{
     RateLimiter, ResponseCache, Search, SessionDenylist, Store, Subscriptions, Vault,
 };
 
-pub use executor::{Drain, Executor, Rejected};
+pub use client::TrustedProxies;
+pub use executor::{Drain, Executor, Priority, Rejected};
 pub use openapi::openapi;
 pub use permissions::{permissions, routes};
 pub use responses::Ready;
@@ -57,6 +59,8 @@ pub struct HttpSettings {
     pub expose_otp: bool,
     /// The address under which clients reach the API, for links in answers; without it the `Host` header of the request.
     pub public_url: Option<String>,
+    /// Whose word about the address of a client is taken.
+    pub trusted_proxies: TrustedProxies,
     /// How long an access token lives: so long an ended session has to be remembered.
     pub access_lifetime: Duration,
     /// Whether a request that changes or deletes something must say in `If-Match` which state it has seen.
@@ -103,6 +107,8 @@ pub struct App {
     pub database: Executor,
     /// Runs use cases that hash a password, so that they do not hold up all others.
     pub hashing: Executor,
+    /// The same for whom nobody knows: however many they are, they do not hold up those who are known.
+    pub strangers: Executor,
     /// What the operator chose.
     pub settings: HttpSettings,
 }

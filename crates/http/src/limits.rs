@@ -1,66 +1,117 @@
-use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
-use jobportal_application::{Actor, Allowance, Error, RateDecision, RatePolicy};
+use jobportal_application::{Actor, Allowance, DelayPolicy, Error, RateDecision, RatePolicy, TooEarly};
 use jobportal_domain::{EmailAddress, PhoneNumber};
 
-use crate::App;
 use crate::error::ApiError;
+use crate::{App, client};
 
 const fn policy(name: &'static str, quota: u32, seconds: u64) -> RatePolicy {
     RatePolicy { name, quota, window: Duration::from_secs(seconds) }
 }
 
+/// Delays of what is tried with one account: a guesser who never stops has fewer than a hundred tries a day.
+const fn delays(name: &'static str) -> DelayPolicy {
+    DelayPolicy { name, free: 5, first: Duration::from_secs(1), longest: Duration::from_secs(15 * 60) }
+}
+
 /// Registrations from one address.
 pub(crate) const REGISTER: RatePolicy = policy("register", 60, 3_600);
+/// Registrations with one e-mail address.
+pub(crate) const REGISTER_ACCOUNT: DelayPolicy = delays("register_account");
 /// Tries to sign in, from one address.
 pub(crate) const SIGN_IN: RatePolicy = policy("sign_in", 60, 60);
 /// Tries to sign in to one account.
-pub(crate) const SIGN_IN_ACCOUNT: RatePolicy = policy("sign_in_account", 10, 60);
+pub(crate) const SIGN_IN_ACCOUNT: DelayPolicy = delays("sign_in_account");
 /// Tries of the present password by one user who is signed in.
 pub(crate) const CHANGE_PASSWORD: RatePolicy = policy("change_password", 10, 60);
 /// Everything that one user writes.
 const WRITE: RatePolicy = policy("write", 300, 60);
 /// Tries of one-time codes, from one address.
 pub(crate) const CODE: RatePolicy = policy("code", 60, 60);
-/// Tries of one-time codes of one account: with five tries a code, two codes' worth.
-pub(crate) const CODE_ACCOUNT: RatePolicy = policy("code_account", 10, 600);
+/// Tries of one-time codes of one account. Guessers use up the tries of the first codes; by then they wait for longer than a code
+/// lives, and the tries of the next one are left to its owner.
+pub(crate) const CODE_ACCOUNT: DelayPolicy = delays("code_account");
+/// Tries of one-time codes by one user who is signed in.
+pub(crate) const CODE_USER: RatePolicy = policy("code_user", 10, 600);
 /// Codes asked for, from one address.
 pub(crate) const SEND_CODE: RatePolicy = policy("send_code", 30, 3_600);
-/// Codes asked for one account: each one is a mail to somebody.
-pub(crate) const SEND_CODE_ACCOUNT: RatePolicy = policy("send_code_account", 5, 3_600);
+/// Codes asked for one account: each one is a mail to somebody. Strangers get at most four of the five codes that the domain allows
+/// an account within an hour; so there is one for its owner, whatever others ask for.
+pub(crate) const SEND_CODE_ACCOUNT: DelayPolicy = {
+    let half_an_hour = Duration::from_secs(30 * 60);
+    DelayPolicy { name: "send_code_account", free: 3, first: half_an_hour, longest: half_an_hour }
+};
 
 /// Counts a request towards what its network address may do.
 pub(crate) async fn by_address(app: &App, request: &HttpRequest, policy: &RatePolicy) -> Result<(), ApiError> {
-    if let Some(network) = network_of(request) {
+    if let Some(network) = client::network(app, request) {
         tell(request, take(app, &network, policy).await?);
     }
     Ok(())
 }
 
-/// The network that a request comes from.
-pub(crate) fn network_of(request: &HttpRequest) -> Option<String> {
-    request.peer_addr().map(|address| network(address.ip()))
+/// A try at a secret of an account, which counts as failed until it has succeeded.
+#[must_use]
+pub(crate) struct Attempt {
+    key: String,
+    policy: &'static DelayPolicy,
 }
 
-/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a network gives to one customer.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{:x}/64", address.to_bits() >> 64),
+impl Attempt {
+    /// Whether it comes from a network where the account's owner was before.
+    pub(crate) fn is_known(&self) -> bool {
+        self.key.starts_with(KNOWN)
+    }
+
+    /// Lets a user who mistyped begin anew. Where a stranger has succeeded, others may be guessing still: their failures stay,
+    /// and the network of the one who has succeeded is known from now on.
+    pub(crate) async fn succeeded(self, app: &App) {
+        if let Some(limiter) = &app.limiter
+            && self.is_known()
+        {
+            limiter.succeed(&self.key, self.policy).await;
+        }
     }
 }
 
-/// Counts a request towards what may be done to one account, by the name the client gave for it.
+/// No key of a stranger begins so, whatever name was given.
+const KNOWN: &str = "known ";
+const STRANGER: &str = "stranger ";
+
+/// Counts a try at an account, by the name the client gave for it.
+///
+/// Each network from which its owner has come before is counted for itself, and all others together: who guesses from a thousand
+/// addresses guesses no faster, and keeps out nobody but other strangers. Whether there is such an account, and which networks
+/// are known, decides what is counted together and shows in no answer.
 ///
 /// How much is left is not told: it would tell anyone with one request how often the account's owner, or someone else, has
-/// tried of late. A refusal names the policy; all it says besides is in `Retry-After` too.
-pub(crate) async fn by_account(app: &App, account: &str, policy: &RatePolicy) -> Result<(), ApiError> {
-    take(app, &account_key(account), policy).await?;
-    Ok(())
+/// tried of late. A refusal names the policy, with the delay that holds by now; all it says besides is in `Retry-After` too.
+pub(crate) async fn by_account(
+    app: &Data<App>,
+    request: &HttpRequest,
+    account: &str,
+    policy: &'static DelayPolicy,
+) -> Result<Attempt, ApiError> {
+    let name = account_key(account);
+    let Some(limiter) = &app.limiter else { return Ok(Attempt { key: format!("{STRANGER}{name}"), policy }) };
+    let key = match client::network(app, request) {
+        Some(network) if is_known(app, account, &network).await? => format!("{KNOWN}{network} {name}"),
+        _ => format!("{STRANGER}{name}"),
+    };
+    match limiter.attempt(&key, policy).await {
+        Ok(()) => Ok(Attempt { key, policy }),
+        Err(TooEarly { delay, wait }) => Err(refused(RatePolicy { name: policy.name, quota: 1, window: delay }, wait)),
+    }
+}
+
+async fn is_known(app: &Data<App>, account: &str, network: &str) -> Result<bool, ApiError> {
+    let (account, network) = (account.to_owned(), network.to_owned());
+    app.run(move |app| app.accounts.knows_network(&account, &network)).await
 }
 
 /// One key for all spellings of an address or a number. What is neither names no account; it is cut, because keys are kept.
@@ -94,8 +145,12 @@ async fn take(app: &App, key: &str, policy: &RatePolicy) -> Result<Option<Allowa
     if allowed {
         return Ok(Some(Allowance { policy: *policy, remaining, reset_after }));
     }
-    let message = format!("Request was throttled. Expected available in {} seconds.", whole_seconds(reset_after));
-    Err(Error::LimitReached { policy: *policy, message, retry_after: reset_after }.into())
+    Err(refused(*policy, reset_after))
+}
+
+fn refused(policy: RatePolicy, retry_after: Duration) -> ApiError {
+    let message = format!("Request was throttled. Expected available in {} seconds.", whole_seconds(retry_after));
+    Error::LimitReached { policy, message, retry_after }.into()
 }
 
 /// A wait in whole seconds, after which it is surely over.
@@ -198,10 +253,10 @@ mod tests {
         let sign_in = Allowance { policy: SIGN_IN, remaining: 3, reset_after: 9 * SECOND };
         let expected = (
             StatusCode::TOO_MANY_REQUESTS,
-            Some("\"sign_in\";q=60;w=60, \"sign_in_account\";q=10;w=60".to_owned()),
-            Some("\"sign_in\";r=3;t=9, \"sign_in_account\";r=0;t=7".to_owned()),
+            Some("\"sign_in\";q=60;w=60, \"write\";q=300;w=60".to_owned()),
+            Some("\"sign_in\";r=3;t=9, \"write\";r=0;t=7".to_owned()),
         );
-        assert_eq!(answer(&[sign_in], Some(SIGN_IN_ACCOUNT)).await, expected);
+        assert_eq!(answer(&[sign_in], Some(WRITE)).await, expected);
     }
 
     #[test]
@@ -221,14 +276,5 @@ mod tests {
         }
         assert_ne!(account_key("user 1"), account_key("user 2"));
         assert_eq!(account_key(&"ä".repeat(1_000_000)).chars().count(), 64);
-    }
-
-    #[test]
-    fn one_customer_of_a_network_is_one_client() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("192.0.2.7"), "192.0.2.7");
-        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
     }
 }

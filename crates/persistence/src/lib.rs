@@ -21,6 +21,7 @@ mod error;
 mod idempotency;
 mod jobs;
 mod migrations;
+mod networks;
 mod notifications;
 mod schedule;
 mod schema;

@@ -72,6 +72,14 @@ table! {
 }
 
 table! {
+    known_networks (user_id, digest) {
+        user_id -> BigInt,
+        digest -> Text,
+        seen_at -> crate::time::Instant,
+    }
+}
+
+table! {
     documents (id) {
         id -> BigInt,
         public_id -> Text,

@@ -27,7 +27,7 @@ use crate::time::At;
 const MAX_VALUES: usize = 32_766;
 
 /// Every table but the plans and the clocks of the feeds, which never go back; those that refer to others first.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 20] = [
     "search_terms",
     "receipts",
     "schedule",
@@ -43,6 +43,9 @@ const TABLES: [&str; 17] = [
     "candidates",
     "documents",
     "sessions",
+    "known_networks",
+    "recovery_codes",
+    "second_factors",
     "one_time_codes",
     "users",
 ];

@@ -1,8 +1,8 @@
 use diesel::QueryResult;
 use jobportal_application::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeListener, ChangeRepository,
-    CodeRepository, DocumentRepository, EmployerRepository, Error, JobRepository, JobSearch, OutboxRepository,
-    PageRequest, PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository,
+    CodeRepository, DocumentRepository, EmployerRepository, Error, JobRepository, JobSearch, NetworkRepository,
+    OutboxRepository, PageRequest, PlanRepository, ReceiptRepository, RepositoryError, Result, ScheduleRepository,
     SecondFactorRepository, SessionRepository, Subject, SubscriptionRepository, UnitOfWork, UsageRepository,
     UserRepository,
 };
@@ -130,6 +130,10 @@ impl UnitOfWork for Session<'_> {
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self
+    }
+
+    fn networks(&mut self) -> &mut dyn NetworkRepository {
         self
     }
 

@@ -1,4 +1,7 @@
-use bcrypt::BcryptError;
+use std::hint::black_box;
+use std::ops::Range;
+
+use bcrypt::{BcryptError, HashParts};
 use jobportal_application::{Error, PasswordHasher, Result};
 use jobportal_domain::{MAX_PASSWORD_BYTES, Password, PasswordHash};
 use thiserror::Error as ThisError;
@@ -30,22 +33,47 @@ impl BcryptHasher {
         })?;
         Ok(Self { cost, decoy: PasswordHash::new(hash) })
     }
+
+    fn hash_raw(&self, raw: &str) -> Result<PasswordHash> {
+        let hash = bcrypt::hash(raw, self.cost).map_err(|error| Error::Internal(error.into()))?;
+        Ok(PasswordHash::new(hash))
+    }
+}
+
+/// What `hash` cost; `None` for a malformed one.
+fn cost_of(hash: &PasswordHash) -> Option<u32> {
+    hash.expose().parse::<HashParts>().ok().map(|parts| parts.get_cost())
+}
+
+/// The costs of the hashes that together with one of `kept` are as much work as one of `cost`: a hash of cost n takes 2ⁿ
+/// rounds, and 2ⁿ + (2ⁿ + 2ⁿ⁺¹ + … + 2ᵐ⁻¹) = 2ᵐ.
+fn missing_work(kept: u32, cost: u32) -> Range<u32> {
+    kept..cost
 }
 
 impl PasswordHasher for BcryptHasher {
     fn hash(&self, password: &Password) -> Result<PasswordHash> {
-        let hash = bcrypt::hash(password.expose(), self.cost).map_err(|error| Error::Internal(error.into()))?;
-        Ok(PasswordHash::new(hash))
+        self.hash_raw(password.expose())
     }
 
     fn verify(&self, attempt: &str, hash: &PasswordHash) -> bool {
         // The length is checked here because bcrypt's `verify` cuts at 72 bytes, and its `non_truncating_verify` refuses
         // a password of exactly 72 too.
-        attempt.len() <= MAX_PASSWORD_BYTES && bcrypt::verify(attempt, hash.expose()).unwrap_or(false)
+        let Some(kept) = cost_of(hash).filter(|_| attempt.len() <= MAX_PASSWORD_BYTES) else { return false };
+        let matches = bcrypt::verify(attempt, hash.expose()).unwrap_or(false);
+        for cost in missing_work(kept, self.cost) {
+            let _ = black_box(bcrypt::hash_with_salt(attempt, cost, [0; 16]));
+        }
+        matches
+    }
+
+    fn renew(&self, verified: &str, hash: &PasswordHash) -> Result<Option<PasswordHash>> {
+        let is_cheap = cost_of(hash).is_some_and(|kept| kept < self.cost);
+        is_cheap.then(|| self.hash_raw(verified)).transpose()
     }
 
     fn verify_nothing(&self, attempt: &str) {
-        std::hint::black_box(self.verify(attempt, &self.decoy));
+        black_box(self.verify(attempt, &self.decoy));
     }
 }
 
@@ -100,6 +128,20 @@ mod tests {
         let hasher = BcryptHasher::new(5).unwrap();
         assert!(hasher.decoy.expose().starts_with("$2b$05$"));
         hasher.verify_nothing("anything");
+    }
+
+    #[test]
+    fn a_hash_from_cheaper_times_takes_as_much_work_as_one_of_today_and_is_renewed() {
+        for (kept, cost) in [(4, 4), (4, 5), (8, 12), (12, 12)] {
+            let rounds = (1_u64 << kept) + missing_work(kept, cost).map(|cost| 1_u64 << cost).sum::<u64>();
+            assert_eq!(rounds, 1 << cost, "{kept} {cost}");
+        }
+        let (old, today) = (hash("correct horse"), BcryptHasher::new(6).unwrap());
+        assert!(today.verify("correct horse", &old) && !today.verify("wrong", &old));
+        let renewed = today.renew("correct horse", &old).unwrap().unwrap();
+        assert!(renewed.expose().starts_with("$2b$06$") && today.verify("correct horse", &renewed));
+        assert_eq!(today.renew("correct horse", &renewed).unwrap(), None);
+        assert_eq!(hasher().renew("correct horse", &renewed).unwrap(), None, "nothing is made cheaper");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use actix_web::{HttpServer, web};
 use jobportal_application::{Applications, Candidates, Changes, Employers, Jobs, ResponseCache, Search, Subscriptions};
 use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist, VerifiedTokens};
 use jobportal_files::LocalFiles;
-use jobportal_http::{App, Drain, Executor, HttpSettings, Ready};
+use jobportal_http::{App, Drain, Executor, HttpSettings, Priority, Ready};
 
 use crate::composition::{Core, Overrides};
 use crate::error::StartError;
@@ -43,19 +43,22 @@ impl Application {
     pub fn build_with(settings: Settings, overrides: Overrides) -> Result<Self, StartError> {
         let pool_size = settings.database.pool_size;
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let connections = u32::from(pool_size + Worker::THREADS + 1) + u32::try_from(cores).unwrap_or(1);
+        // One for each thread: of the database lane, of the worker, of the two hashing lanes, and for ended sessions.
+        let connections = u32::from(pool_size + Worker::THREADS + 1) + u32::try_from(2 * cores).unwrap_or(2);
         let files = Arc::new(LocalFiles::open(&settings.files.dir).map_err(StartError::Files)?);
         let core = Core::open(settings, connections, overrides)?;
         let settings = &core.settings;
 
         let queue = usize::try_from(settings.database.queue).unwrap_or(usize::MAX);
         let queue_timeout = settings.database.queue_timeout;
-        let (database, database_drain) = Executor::start("database", usize::from(pool_size), queue, queue_timeout)?;
-        let (hashing, hashing_drain) = Executor::start("hashing", cores, HASHING_QUEUE, queue_timeout)?;
+        let (database, database_drain) =
+            Executor::start("database", Priority::Normal, usize::from(pool_size), queue, queue_timeout)?;
+        let lane = |name| Executor::start(name, Priority::Low, cores, HASHING_QUEUE, queue_timeout);
+        let ((hashing, hashing_drain), (strangers, strangers_drain)) = (lane("hashing")?, lane("strangers")?);
         let denylist = Arc::new(MemorySessionDenylist::new());
         let lifetime = settings.auth.access_lifetime;
         let (ended_sessions, ended_drain) = EndedSessions::new(core.accounts(), denylist.clone(), lifetime)?;
-        let mut drains = vec![database_drain, hashing_drain, ended_drain];
+        let mut drains = vec![database_drain, hashing_drain, strangers_drain, ended_drain];
         let worker = if settings.worker.enabled {
             let (worker, drain) = core.worker(files.clone())?;
             drains.push(drain);
@@ -85,9 +88,11 @@ impl Application {
             store: store.clone(),
             database,
             hashing,
+            strangers,
             settings: HttpSettings {
                 expose_otp: settings.accounts.expose_otp,
                 public_url: settings.server.public_url.clone(),
+                trusted_proxies: settings.server.trusted_proxies.clone(),
                 access_lifetime: settings.auth.access_lifetime,
                 require_if_match: settings.server.require_if_match,
             },

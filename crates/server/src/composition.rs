@@ -10,7 +10,7 @@ use jobportal_application::{
 };
 use jobportal_cache::MemoryResponseCache;
 use jobportal_domain::{CodePolicy, SessionPolicy};
-use jobportal_http::{Drain, Executor, Ready};
+use jobportal_http::{Drain, Executor, Priority, Ready};
 use jobportal_notification::from_url;
 use jobportal_persistence::{DatabaseSettings, DieselStore, MigrateError, Migrator};
 use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault, TokenKeys, Totp};
@@ -135,7 +135,8 @@ impl Core {
             None => from_url(mail.url.expose(), &mail.from, mail.ca_file.as_deref(), mail.print, mail.timeout)?,
         };
         // What became of a mail is recorded however long it takes.
-        let (lane, drain) = Executor::start("worker", usize::from(Worker::THREADS), WORKER_QUEUE, Duration::MAX)?;
+        let (lane, drain) =
+            Executor::start("worker", Priority::Normal, usize::from(Worker::THREADS), WORKER_QUEUE, Duration::MAX)?;
         let worker = Worker {
             store: self.store.clone(),
             vault: self.vault.clone(),

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use jobportal_application::{Accounts, Clock, Error, Position, Result, SessionDenylist};
-use jobportal_http::{Drain, Executor};
+use jobportal_http::{Drain, Executor, Priority};
 
 use crate::logging::chain;
 use crate::settings::time_delta;
@@ -36,7 +36,7 @@ impl EndedSessions {
         denylist: Arc<dyn SessionDenylist>,
         access_lifetime: Duration,
     ) -> std::io::Result<(Self, Drain)> {
-        let (lane, drain) = Executor::start("sessions", 1, 1, Duration::MAX)?;
+        let (lane, drain) = Executor::start("sessions", Priority::Normal, 1, 1, Duration::MAX)?;
         Ok((Self { clock: accounts.clock.clone(), accounts, denylist, access_lifetime, lane }, drain))
     }
 

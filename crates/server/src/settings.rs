@@ -1,6 +1,7 @@
 mod layers;
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -71,9 +72,10 @@ mod sections {
     use std::time::Duration;
 
     use jobportal_domain::UserType;
+    use jobportal_http::TrustedProxies;
     use serde::Deserialize;
 
-    use super::{Secret, choice, duration, unless_empty, user_types};
+    use super::{Secret, choice, duration, parsed, unless_empty, user_types};
 
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -81,6 +83,8 @@ mod sections {
         pub listen: String,
         #[serde(deserialize_with = "unless_empty")]
         pub public_url: Option<String>,
+        #[serde(deserialize_with = "parsed")]
+        pub trusted_proxies: TrustedProxies,
         pub workers: u16,
         pub require_if_match: bool,
         #[serde(deserialize_with = "duration")]
@@ -221,6 +225,10 @@ pub use sections::{
 
 fn unless_empty<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(Some(String::deserialize(deserializer)?).filter(|text| !text.is_empty()).map(T::from))
+}
+
+fn parsed<'de, T: FromStr<Err = String>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// The value of a closed set that `text` stands for.

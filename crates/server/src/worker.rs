@@ -42,6 +42,9 @@ const UPLOAD_TIME: TimeDelta = TimeDelta::hours(1);
 /// How long what has ended is kept for an operator to look at.
 const KEEP_ENDED: TimeDelta = TimeDelta::days(1);
 
+/// How long a network is known from which a user came, and does so no longer.
+const KEEP_NETWORKS: TimeDelta = TimeDelta::days(180);
+
 /// Delivers mail and runs periodic tasks. Nothing that fails here ends it.
 pub(crate) struct Worker {
     pub(crate) store: Arc<dyn Store>,
@@ -215,6 +218,7 @@ fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, access_lifetime: Tim
     let (codes, sessions, counts, accounts) = store.write(|uow| {
         let codes = uow.codes().purge(ended)?;
         let sessions = uow.sessions().purge(ended)? + uow.sessions().purge_ended(ended - access_lifetime)?;
+        uow.networks().purge(clock.now() - KEEP_NETWORKS)?;
         let counts = uow.usage().purge(ended.date_naive())?;
         Ok((codes, sessions, counts, uow.users().purge_unverified(unverified)?))
     })?;

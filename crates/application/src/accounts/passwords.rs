@@ -28,6 +28,8 @@ pub struct ResetPassword {
     pub password: String,
     /// The new password again.
     pub confirm_password: String,
+    /// The network that the user comes from; it is known afterwards.
+    pub network: Option<String>,
 }
 
 impl Accounts {
@@ -113,6 +115,7 @@ impl Accounts {
                 events::publish(uow, &Event::EmailVerified { user_id: user.id, user_type: user.user_type }, now)?;
             }
             events::publish(uow, &Event::PasswordChanged { user_id: user.id }, now)?;
+            self.remember_network(uow, user.id, request.network.as_deref())?;
             Ok(uow.sessions().end_of_user(user.id, None, now)?)
         })
     }
@@ -154,7 +157,7 @@ mod tests {
     fn reset(email: &str, code: &str, password: &str, confirm_password: &str) -> ResetPassword {
         let [email, code, password, confirm_password] =
             [email, code, password, confirm_password].map(ToOwned::to_owned);
-        ResetPassword { email, code, password, confirm_password }
+        ResetPassword { email, code, password, confirm_password, network: None }
     }
 
     /// Expects the new password to be stored, the sessions but `kept` to end and the owner to be told.

@@ -20,6 +20,8 @@ pub struct Register {
     pub user_type: Option<String>,
     /// The password.
     pub password: Option<String>,
+    /// The network that the user comes from; it is known afterwards.
+    pub network: Option<String>,
     /// Rules that were found broken before; they are reported with the rest, under the same names of fields.
     pub violations: Violations,
 }
@@ -39,11 +41,13 @@ impl Accounts {
     /// Fails with [`Error::Invalid`], all broken rules at once, under `email`, `phone_number`, `user_type` and
     /// `password`; an address or a number that is taken is one of them.
     pub fn register(&self, request: Register, once: Once<'_, Registered>) -> Result<Registered> {
+        let network = request.network.clone();
         let mut user = self.judge(request, UserType::is_open_to_registration, &once)?;
         let code = self.random.code()?;
         user.verified_at = None;
         self.store_new(&user, once, |uow, user_id| {
             self.issue_code(uow, user_id, CodePurpose::EmailVerification, &user.email, &code)?;
+            self.remember_network(uow, user_id, network.as_deref())?;
             Ok(Registered { user_id, code: code.clone() })
         })
     }
@@ -56,7 +60,7 @@ impl Accounts {
             phone_number: Some(phone_number.to_owned()),
             user_type: Some(UserType::Admin.as_str().to_owned()),
             password: Some(password.to_owned()),
-            violations: Violations::default(),
+            ..Register::default()
         };
         let once = Once::unkeyed();
         let user = self.judge(request, |user_type| user_type == UserType::Admin, &once)?;
@@ -64,8 +68,9 @@ impl Accounts {
     }
 
     /// Proves the address with the code that was sent to it, and makes the profile. Fails with [`Error::Invalid`] under
-    /// both `email` and `code`, whatever is wrong with one of them, so that it tells nobody who has an account.
-    pub fn verify_email(&self, email: &str, code: &str) -> Result<()> {
+    /// both `email` and `code`, whatever is wrong with one of them, so that it tells nobody who has an account. The network
+    /// that the user comes from is known afterwards.
+    pub fn verify_email(&self, email: &str, code: &str, network: Option<&str>) -> Result<()> {
         let (Ok(email), Some(code)) = (EmailAddress::parse(email), Code::parse(code)) else {
             return Err(rejected());
         };
@@ -75,6 +80,7 @@ impl Accounts {
             if !self.proves(uow, &user, CodePurpose::EmailVerification, &code)? {
                 return Ok(false);
             }
+            self.remember_network(uow, user.id, network)?;
             // A password reset proves the address too; only one of the two makes the profile.
             let Some(user) = hold(uow, user.id)? else { return Ok(false) };
             if !user.is_verified() {

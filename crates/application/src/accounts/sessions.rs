@@ -19,7 +19,7 @@ pub struct SignIn {
     pub identifier: String,
     /// The password.
     pub password: String,
-    /// What asks.
+    /// What asks; its network is known afterwards.
     pub client: Client,
     /// The second factor, for an account that has one.
     pub second_factor: Option<SecondFactorProof>,
@@ -53,51 +53,70 @@ impl Accounts {
     /// Signs a user in. Slow: it hashes, and as long for an account that is not there. A wrong password is no error,
     /// but [`SignedIn::Refused`]. Fails with [`Error::LimitReached`] where a second factor was guessed at too often of late.
     pub fn sign_in(&self, request: &SignIn) -> Result<SignedIn> {
-        let user = self.store.read(|uow| {
-            Ok(if request.identifier.contains('@') {
-                match EmailAddress::parse(&request.identifier) {
-                    Ok(email) => uow.users().find_by_email(&email)?,
-                    Err(_) => None,
-                }
-            } else {
-                match PhoneNumber::parse(&request.identifier) {
-                    Ok(phone_number) => uow.users().find_by_phone_number(&phone_number)?,
-                    Err(_) => None,
-                }
-            })
-        })?;
+        // A second time, where the password was changed meanwhile, or only hashed anew by another sign-in.
+        for _ in 0..2 {
+            if let Some(outcome) = self.try_to_sign_in(request)? {
+                return Ok(outcome);
+            }
+        }
+        Ok(SignedIn::Refused)
+    }
+
+    /// `None`: the hash that the password was verified with was replaced meanwhile.
+    fn try_to_sign_in(&self, request: &SignIn) -> Result<Option<SignedIn>> {
+        let user = self.store.read(|uow| Self::find_by_identifier(uow, &request.identifier))?;
         let Some(user) = user else {
             self.hasher.verify_nothing(&request.password);
-            return Ok(SignedIn::Refused);
+            return Ok(Some(SignedIn::Refused));
         };
         if !self.hasher.verify(&request.password, &user.password_hash) || !user.is_active() {
-            return Ok(SignedIn::Refused);
+            return Ok(Some(SignedIn::Refused));
         }
         if !user.is_verified() {
-            return Ok(SignedIn::Unverified);
+            return Ok(Some(SignedIn::Unverified));
         }
         self.begin_session(&user, request)
     }
 
     /// Opens a session for a user whose password was verified, unless the account has changed meanwhile: a change of password
     /// ends all sessions, and one that begins with the former password must not come after it.
-    fn begin_session(&self, user: &User, request: &SignIn) -> Result<SignedIn> {
+    fn begin_session(&self, user: &User, request: &SignIn) -> Result<Option<SignedIn>> {
         let (now, policy) = (self.clock.now(), self.settings.sessions);
         let session = Session::begin(self.random.public_id()?, user.id, request.client.clone(), policy, now);
         let refresh = self.first_refresh_token(&session)?;
         let digest = self.refresh_digest(&refresh);
+        let renewed = self.hasher.renew(&request.password, &user.password_hash)?;
         self.store.write(|uow| {
             if !hold_verified(uow, user)? {
-                return Ok(SignedIn::Refused);
+                return Ok(None);
             }
             match self.judge_second_factor(uow, user, request.second_factor.as_ref())? {
                 Judgement::Passed => {}
-                Judgement::Missing => return Ok(SignedIn::SecondFactorMissing),
-                Judgement::Refused => return Ok(SignedIn::SecondFactorRefused),
+                Judgement::Missing => return Ok(Some(SignedIn::SecondFactorMissing)),
+                Judgement::Refused => return Ok(Some(SignedIn::SecondFactorRefused)),
             }
+            if let Some(hash) = &renewed {
+                uow.users().set_password(user.id, hash, now)?;
+            }
+            self.remember_network(uow, user.id, request.client.network.as_deref())?;
             uow.sessions().insert(&session, &digest, MAX_SESSIONS)?;
             let access = self.access_token(uow, user, &session)?;
-            Ok(SignedIn::Granted(TokenPair { access, refresh: refresh.clone() }))
+            Ok(Some(SignedIn::Granted(TokenPair { access, refresh: refresh.clone() })))
+        })
+    }
+
+    /// Finds an account by its address or its number; what is neither names none.
+    pub(super) fn find_by_identifier(uow: &mut dyn UnitOfWork, identifier: &str) -> Result<Option<User>> {
+        Ok(if identifier.contains('@') {
+            match EmailAddress::parse(identifier) {
+                Ok(email) => uow.users().find_by_email(&email)?,
+                Err(_) => None,
+            }
+        } else {
+            match PhoneNumber::parse(identifier) {
+                Ok(phone_number) => uow.users().find_by_phone_number(&phone_number)?,
+                Err(_) => None,
+            }
         })
     }
 

@@ -52,7 +52,7 @@ pub(crate) async fn request_email_change(
     };
     counts_password(&app, &request, &actor).await?;
     by_address(&app, &request, &limits::SEND_CODE).await?;
-    by_account(&app, email.as_str(), &limits::SEND_CODE_ACCOUNT).await?;
+    let _ = by_account(&app, &request, email.as_str(), &limits::SEND_CODE_ACCOUNT).await?;
     let proof = Reauthentication { password, second_factor };
     app.run_hashing(move |app| app.accounts.request_email_change(&actor, &email, &proof)).await?;
     Ok(HttpResponse::Ok().json(StatusBody { status: CODE_SENT }))
@@ -87,7 +87,7 @@ pub(crate) async fn confirm_email_change(
 ) -> Answer {
     let code = body.value.code()?;
     by_address(&app, &request, &limits::CODE).await?;
-    by_user(&app, &request, &actor, &limits::CODE_ACCOUNT).await?;
+    by_user(&app, &request, &actor, &limits::CODE_USER).await?;
     let portal = app.clone();
     let confirm = async move { portal.run(move |app| app.accounts.confirm_email_change(&actor, &code)).await };
     app.end_sessions(confirm).await?;
@@ -163,7 +163,7 @@ pub(crate) async fn confirm_phone_number_change(
 ) -> Answer {
     let code = body.value.code()?;
     by_address(&app, &request, &limits::CODE).await?;
-    by_user(&app, &request, &actor, &limits::CODE_ACCOUNT).await?;
+    by_user(&app, &request, &actor, &limits::CODE_USER).await?;
     let portal = app.clone();
     let confirm = async move { portal.run(move |app| app.accounts.confirm_phone_number_change(&actor, &code)).await };
     app.end_sessions(confirm).await?;

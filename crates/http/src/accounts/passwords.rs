@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::{ChangePassword, ResetPassword};
@@ -6,19 +8,21 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::registration::{EmailRequest, code_receiver};
-use super::{Answer, CODE_SENT, TAG, counts_password};
-use crate::App;
+use super::{Answer, CODE_SENT, TAG, counts_password, even_out};
 use crate::body::{Body, Request};
 use crate::extract::Caller;
 use crate::input::Input;
 use crate::limits::{self, by_account, by_address};
 use crate::openapi::Operation;
 use crate::wire::{StatusBody, TextOrNumber};
+use crate::{App, client};
 
 /// `POST /account/password-reset/`
 pub(crate) async fn request_password_reset(app: Data<App>, request: HttpRequest, body: Body<EmailRequest>) -> Answer {
     let email = code_receiver(&app, &request, body.value).await?;
+    let began = Instant::now();
     app.run(move |app| app.accounts.request_password_reset(&email)).await?;
+    even_out(began).await;
     Ok(HttpResponse::Ok().json(StatusBody { status: CODE_SENT }))
 }
 
@@ -57,11 +61,17 @@ pub(crate) async fn reset_password(app: Data<App>, request: HttpRequest, body: B
         return Err(violations.into());
     };
     by_address(&app, &request, &limits::CODE).await?;
-    by_account(&app, &email, &limits::CODE_ACCOUNT).await?;
-    let command = ResetPassword { email, code, password, confirm_password };
+    let attempt = by_account(&app, &request, &email, &limits::CODE_ACCOUNT).await?;
+    let (network, began) = (client::network(&app, &request), Instant::now());
+    let command = ResetPassword { email, code, password, confirm_password, network };
     let portal = app.clone();
     let reset = async move { portal.run_hashing(move |app| app.accounts.reset_password(&command)).await };
-    app.end_sessions(reset).await?;
+    let reset = app.end_sessions(reset).await;
+    if reset.is_err() {
+        even_out(began).await;
+    }
+    reset?;
+    attempt.succeeded(&app).await;
     Ok(HttpResponse::Ok().json(PASSWORD_CHANGED))
 }
 

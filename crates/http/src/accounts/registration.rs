@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::{Register, Registered};
@@ -5,8 +7,7 @@ use jobportal_domain::{EmailAddress, UserType, Violations};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, CODE_SENT, TAG};
-use crate::App;
+use super::{Answer, CODE_SENT, TAG, even_out};
 use crate::body::{Body, Request};
 use crate::error::ApiError;
 use crate::idempotency::{IdempotencyKey, answer_once};
@@ -14,6 +15,7 @@ use crate::input::Input;
 use crate::limits::{self, by_account, by_address};
 use crate::openapi::{Operation, one_of, schema_of};
 use crate::wire::{StatusBody, TextOrNumber};
+use crate::{App, client};
 
 /// The kinds of account that anyone may register.
 struct OpenUserType;
@@ -57,10 +59,14 @@ pub(crate) async fn register(
         phone_number: contract_number.text().required("phone_number", &mut violations),
         user_type: user_type.required("user_type", &mut violations),
         password: password.required("password", &mut violations),
+        network: client::network(&app, &request),
         violations,
     };
     // Nobody is signed in yet; an address that is none is refused whatever the key.
     let email = command.email.as_deref().and_then(|raw| EmailAddress::parse(raw).ok());
+    if let Some(email) = &email {
+        let _ = by_account(&app, &request, email.as_str(), &limits::REGISTER_ACCOUNT).await?;
+    }
     let key = email.and_then(|email| key.of(&app, format!("email:{email}"), body.content));
     let expose_otp = app.settings.expose_otp;
     let created = move |registered: Registered| {
@@ -68,7 +74,7 @@ pub(crate) async fn register(
         HttpResponse::Created().json(RegisteredBody { status: CODE_SENT, otp })
     };
     let registered = move |app: &App| answer_once(app, key, created, |once| app.accounts.register(command, once));
-    Ok(app.run_hashing(registered).await?.into())
+    Ok(app.run_hashing_for_stranger(registered).await?.into())
 }
 
 pub(crate) fn register_doc() -> Operation {
@@ -108,8 +114,14 @@ pub(crate) async fn verify(app: Data<App>, request: HttpRequest, body: Body<Veri
     let otp = body.value.otp.text().required("otp", &mut violations);
     let (Some(email), Some(otp)) = (email, otp) else { return Err(violations.into()) };
     by_address(&app, &request, &limits::CODE).await?;
-    by_account(&app, &email, &limits::CODE_ACCOUNT).await?;
-    app.run(move |app| app.accounts.verify_email(&email, &otp)).await?;
+    let attempt = by_account(&app, &request, &email, &limits::CODE_ACCOUNT).await?;
+    let (network, began) = (client::network(&app, &request), Instant::now());
+    let verified = app.run(move |app| app.accounts.verify_email(&email, &otp, network.as_deref())).await;
+    if verified.is_err() {
+        even_out(began).await;
+    }
+    verified?;
+    attempt.succeeded(&app).await;
     Ok(HttpResponse::Ok().json(StatusBody { status: "Registration successful" }))
 }
 
@@ -131,7 +143,7 @@ impl Request for EmailRequest {}
 
 /// Reads the address that a code is asked for, and counts the request.
 pub(super) async fn code_receiver(
-    app: &App,
+    app: &Data<App>,
     request: &HttpRequest,
     body: EmailRequest,
 ) -> Result<EmailAddress, ApiError> {
@@ -139,14 +151,16 @@ pub(super) async fn code_receiver(
     let email = body.email.required_as("email", &mut violations, |raw| EmailAddress::parse(&raw));
     let Some(email) = email else { return Err(violations.into()) };
     by_address(app, request, &limits::SEND_CODE).await?;
-    by_account(app, email.as_str(), &limits::SEND_CODE_ACCOUNT).await?;
+    let _ = by_account(app, request, email.as_str(), &limits::SEND_CODE_ACCOUNT).await?;
     Ok(email)
 }
 
 /// `POST /account/resend_otp/`
 pub(crate) async fn resend_code(app: Data<App>, request: HttpRequest, body: Body<EmailRequest>) -> Answer {
     let email = code_receiver(&app, &request, body.value).await?;
+    let began = Instant::now();
     app.run(move |app| app.accounts.resend_code(&email)).await?;
+    even_out(began).await;
     Ok(HttpResponse::Ok().json(StatusBody { status: CODE_SENT }))
 }
 

@@ -191,7 +191,7 @@ pub(crate) async fn confirm(
     let mut violations = Violations::default();
     let Some(totp) = body.value.totp.text().required("totp", &mut violations) else { return Err(violations.into()) };
     by_address(&app, &request, &limits::CODE).await?;
-    by_user(&app, &request, &actor, &limits::CODE_ACCOUNT).await?;
+    by_user(&app, &request, &actor, &limits::CODE_USER).await?;
     let confirmed = to_the_end(async move {
         let confirmed = app.run(move |app| app.accounts.confirm_second_factor(&actor, &totp)).await?;
         for session in confirmed.ended {

@@ -21,7 +21,7 @@ use crate::input::Input;
 use crate::limits::{self, by_account, by_address};
 use crate::openapi::{Describe, Operation, string};
 use crate::wire::{self, TextOrNumber, Timestamp};
-use crate::{App, audit};
+use crate::{App, audit, client};
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
@@ -73,10 +73,17 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
         return Err(violations.into());
     };
     by_address(&app, &request, &limits::SIGN_IN).await?;
-    by_account(&app, &identifier, &limits::SIGN_IN_ACCOUNT).await?;
-    let command = SignIn { identifier, password, client: client_of(&request), second_factor };
-    match app.run_hashing(move |app| app.accounts.sign_in(&command)).await? {
+    let attempt = by_account(&app, &request, &identifier, &limits::SIGN_IN_ACCOUNT).await?;
+    let command = SignIn { identifier, password, client: client_of(&app, &request), second_factor };
+    let sign_in = move |app: &App| app.accounts.sign_in(&command);
+    let signed_in = if attempt.is_known() {
+        app.run_hashing(sign_in).await?
+    } else {
+        app.run_hashing_for_stranger(sign_in).await?
+    };
+    match signed_in {
         SignedIn::Granted(pair) => {
+            attempt.succeeded(&app).await;
             audit::note_tokens(&app, &request, &pair);
             Ok(tokens(pair))
         }
@@ -94,9 +101,9 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
 }
 
 /// What is known of the client that sends a request.
-fn client_of(request: &HttpRequest) -> Client {
+fn client_of(app: &App, request: &HttpRequest) -> Client {
     let user_agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    Client::new(limits::network_of(request), user_agent.as_deref())
+    Client::new(client::network(app, request), user_agent.as_deref())
 }
 
 fn refused(error: &str, detail: &'static str) -> ApiError {

@@ -296,6 +296,8 @@ mod tests {
             ("log.format", "xml", "text"),
             ("privacy.directory", "shut", "restricted"),
             ("auth.bcrypt_cost", "3", "from 4 to 31"),
+            ("server.trusted_proxies", "proxy.example.com", "10.0.0.0/8"),
+            ("server.trusted_proxies", "0.0.0.0/0", "everyone"),
         ] {
             let error = Settings::load_from(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(&format!("`{name}`")) && error.contains(expected), "{name}={value}: {error}");

@@ -1,10 +1,10 @@
-use jobportal_domain::{CandidateId, EmployerId, OneTimeCode, User};
+use jobportal_domain::{CandidateId, EmployerId, NotificationId, OneTimeCode, User};
 use mockall::predicate::{always, eq};
 
 use super::*;
 use crate::fixtures::{
-    AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, code_digest, dead_codes, email, hash_of, kept_code, now,
-    phone_number, sealed, unverified, user, violations,
+    AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, code_digest, dead_codes, digest_of, email, hash_of, kept_code,
+    now, phone_number, sealed, unverified, user, violations,
 };
 use crate::{Access, NewNotification, Notification, Once, RequestKey, SealedCode, StoredReceipt};
 
@@ -14,7 +14,7 @@ fn request() -> Register {
         phone_number: Some("+8801722222222".to_owned()),
         user_type: Some("employer".to_owned()),
         password: Some(PASSWORD.to_owned()),
-        violations: Violations::default(),
+        ..Register::default()
     }
 }
 
@@ -38,6 +38,7 @@ fn every_broken_rule_is_reported_at_once_and_nothing_is_hashed_or_written() {
             user_type: Some("admin".to_owned()),
             password: Some("1234".to_owned()),
             violations: Violations::single("confirm_password", "Password field does not match"),
+            network: None,
         },
         Once::unkeyed(),
     ));
@@ -203,7 +204,7 @@ fn verification_makes_the_profile_of_the_role_in_the_same_transaction() {
             .with(eq(CANDIDATE_USER), always())
             .returning(|_, _| Ok(EmployerId(1)));
         let (accounts, store) = fixture.wire();
-        accounts.verify_email(" Ann@Example.com ", CODE).unwrap();
+        accounts.verify_email(" Ann@Example.com ", CODE, None).unwrap();
         assert_eq!(store.transactions(), [(Access::Write, true)]);
     }
 }
@@ -217,11 +218,11 @@ fn an_account_that_a_password_reset_verified_meanwhile_gets_no_second_profile() 
     fixture.uow.codes.expect_lock().returning(|_, purpose| Ok(Some(kept_code(purpose))));
     fixture.uow.codes.expect_update().returning(|_| Ok(()));
     let (accounts, _) = fixture.wire();
-    accounts.verify_email("ann@example.com", CODE).unwrap();
+    accounts.verify_email("ann@example.com", CODE, None).unwrap();
 }
 
 fn refusal(accounts: &Accounts, email: &str, code: &str) -> Violations {
-    violations(accounts.verify_email(email, code))
+    violations(accounts.verify_email(email, code, None))
 }
 
 #[test]
@@ -338,4 +339,20 @@ fn a_retry_meets_its_receipt_and_not_the_account_that_it_made() {
     assert!(matches!(outcome, Err(Error::Repeated(receipt)) if receipt.0 == "answer"));
     // Neither hashed nor written.
     assert_eq!(store.transactions(), [(Access::Read, false)]);
+}
+
+#[test]
+fn the_network_of_a_registration_is_known_of_the_account() {
+    let mut fixture = empty();
+    fixture.expect_hash();
+    fixture.uow.users.expect_insert().returning(|_| Ok(CANDIDATE_USER));
+    fixture.uow.codes.expect_lock().returning(|_, _| Ok(None));
+    fixture.uow.codes.expect_replace().returning(|_| Ok(()));
+    fixture.uow.outbox.expect_enqueue().returning(|_| Ok(NotificationId(1)));
+    let digest = digest_of(&format!("network:{CANDIDATE_USER}"), "192.0.2.7");
+    fixture.uow.networks = crate::mocks::MockNetworkRepository::new();
+    let remembered = fixture.uow.networks.expect_remember().once();
+    remembered.with(eq(CANDIDATE_USER), eq(digest), eq(now()), always()).returning(|_, _, _, _| Ok(()));
+    let (accounts, _) = fixture.wire();
+    accounts.register(Register { network: Some("192.0.2.7".to_owned()), ..request() }, Once::unkeyed()).unwrap();
 }

@@ -1,6 +1,6 @@
 use chrono::TimeDelta;
 use jobportal_domain::SessionPolicy;
-use mockall::predicate::eq;
+use mockall::predicate::{always, eq};
 
 use super::*;
 use crate::Access;
@@ -136,11 +136,61 @@ fn an_account_that_changed_while_its_password_was_verified_gets_no_session() {
     for changed in [other_password, deactivated] {
         let mut fixture = AccountsFixture::default();
         fixture.uow.users.expect_find_by_email().returning(|_| Ok(Some(user())));
-        fixture.uow.users.expect_lock().once().returning(|_| Ok(true));
+        fixture.uow.users.expect_lock().times(2).returning(|_| Ok(true));
         fixture.uow.users.expect_find().returning(move |_| Ok(Some(changed.clone())));
         let (accounts, _) = fixture.wire();
         assert!(matches!(accounts.sign_in(&attempt("ann@example.com", PASSWORD)), Ok(SignedIn::Refused)));
     }
+}
+
+#[test]
+fn a_hash_from_cheaper_times_is_replaced_with_the_session_that_begins() {
+    let mut fixture = AccountsFixture::default();
+    fixture.expect_user(&user());
+    fixture.hasher = crate::mocks::MockPasswordHasher::new();
+    fixture.hasher.expect_verify().returning(|attempt, hash| *hash == hash_of(attempt));
+    let renewed = || hash_of("the same, at a higher cost");
+    let renewal = fixture.hasher.expect_renew().once();
+    renewal.with(eq(PASSWORD), eq(hash_of(PASSWORD))).returning(move |_, _| Ok(Some(renewed())));
+    let stored = fixture.uow.users.expect_set_password().once();
+    stored.with(eq(CANDIDATE_USER), eq(renewed()), eq(now())).returning(|_, _, _| Ok(()));
+    fixture.uow.sessions.expect_insert().once().returning(|_, _, _| Ok(()));
+    let (accounts, store) = fixture.wire();
+    assert!(matches!(accounts.sign_in(&attempt("ann@example.com", PASSWORD)), Ok(SignedIn::Granted(_))));
+    assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true)]);
+}
+
+#[test]
+fn who_signs_in_while_another_sign_in_renews_the_hash_is_let_in_by_the_new_one() {
+    let mut fixture = AccountsFixture::default();
+    let renewed = User { password_hash: hash_of("the same, at a higher cost"), ..user() };
+    let mut found = [user(), renewed.clone()].into_iter();
+    fixture.uow.users.expect_find_by_email().times(2).returning(move |_| Ok(found.next()));
+    fixture.uow.users.expect_lock().returning(|_| Ok(true));
+    fixture.uow.users.expect_find().returning(move |_| Ok(Some(renewed.clone())));
+    fixture.hasher = crate::mocks::MockPasswordHasher::new();
+    fixture.hasher.expect_verify().times(2).returning(|_, _| true);
+    fixture.hasher.expect_renew().returning(|_, _| Ok(None));
+    fixture.uow.sessions.expect_insert().once().returning(|_, _, _| Ok(()));
+    let (accounts, _) = fixture.wire();
+    assert!(matches!(accounts.sign_in(&attempt("ann@example.com", PASSWORD)), Ok(SignedIn::Granted(_))));
+}
+
+#[test]
+fn a_network_is_known_once_its_user_has_signed_in_and_not_before() {
+    let sign_in = |password: &str, known: usize| {
+        let mut fixture = AccountsFixture::default();
+        fixture.expect_user(&user());
+        fixture.uow.networks = crate::mocks::MockNetworkRepository::new();
+        let digest = digest_of(&format!("network:{CANDIDATE_USER}"), "192.0.2.7");
+        let remembered = fixture.uow.networks.expect_remember().times(known);
+        remembered.with(eq(CANDIDATE_USER), eq(digest), eq(now()), always()).returning(|_, _, _, _| Ok(()));
+        fixture.uow.sessions.expect_insert().returning(|_, _, _| Ok(()));
+        let (accounts, _) = fixture.wire();
+        accounts.sign_in(&attempt("ann@example.com", password)).unwrap();
+    };
+    sign_in(PASSWORD, 1);
+    sign_in("wrong", 0);
 }
 
 /// Knows some sessions, and expects these to end.
