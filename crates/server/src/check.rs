@@ -9,6 +9,7 @@ use jobportal_security::weakness;
 
 use crate::composition::pending;
 use crate::settings::{Profile, Settings, time_delta, variable, without_secrets};
+use crate::tls;
 
 /// The least cost of a password's hash that is called safe today (OWASP).
 const MIN_PRODUCTION_COST: u32 = 10;
@@ -23,7 +24,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(setting: &'static str, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
         Self { setting, problem: problem.into() }
     }
 }
@@ -89,6 +90,7 @@ pub fn safety(settings: &Settings) -> Vec<Problem> {
 /// Everything that would keep the portal from working, found without starting it.
 pub fn installation(settings: &Settings) -> Vec<Problem> {
     let mut problems = safety(settings);
+    problems.extend(tls::config(&settings.server).err());
     problems.extend(database(settings));
     if let Err(error) = LocalFiles::open(&settings.files.dir) {
         problems.push(Problem::new("files.dir", format!("can't be used: {error}")));

@@ -1,6 +1,7 @@
 mod layers;
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -64,9 +65,10 @@ mod sections {
     use std::time::Duration;
 
     use jobportal_domain::UserType;
+    use jobportal_http::CorsOrigins;
     use serde::Deserialize;
 
-    use super::{Secret, choice, duration, unless_empty, user_types};
+    use super::{Secret, choice, duration, parsed, unless_empty, user_types};
 
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -76,6 +78,19 @@ mod sections {
         pub public_url: Option<String>,
         pub workers: u16,
         pub require_if_match: bool,
+        #[serde(deserialize_with = "parsed")]
+        pub cors_origins: CorsOrigins,
+        #[serde(deserialize_with = "unless_empty")]
+        pub tls_cert: Option<PathBuf>,
+        #[serde(deserialize_with = "unless_empty")]
+        pub tls_key: Option<PathBuf>,
+        #[serde(deserialize_with = "duration")]
+        pub header_timeout: Duration,
+        #[serde(deserialize_with = "duration")]
+        pub body_timeout: Duration,
+        #[serde(deserialize_with = "duration")]
+        pub keep_alive: Duration,
+        pub max_connections: u32,
         #[serde(deserialize_with = "duration")]
         pub shutdown_timeout: Duration,
     }
@@ -209,6 +224,10 @@ pub use sections::{
 
 fn unless_empty<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(Some(String::deserialize(deserializer)?).filter(|text| !text.is_empty()).map(T::from))
+}
+
+fn parsed<'de, T: FromStr<Err = String>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// The value of a closed set that `text` stands for.
