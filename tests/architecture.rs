@@ -69,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "jobportal-domain",
             "jobportal-application",
+            "actix-cors",
             "actix-multipart",
             "actix-web",
             "aws-lc-rs",

@@ -1,6 +1,5 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 use actix_multipart::{Multipart, MultipartError};
 use actix_web::dev::Payload;
@@ -14,6 +13,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::extract::app_of;
 use crate::idempotency;
 use crate::input::type_name;
 use crate::openapi::{Describe, Operation};
@@ -26,9 +26,6 @@ pub(crate) const MAX_FORM: usize = 6 * 1024 * 1024;
 
 /// The most fields of a form.
 const MAX_FORM_FIELDS: usize = 1_000;
-
-/// How long a client may take to send a body.
-const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// A request body that is read into `Self`.
 pub(crate) trait Request: DeserializeOwned + ToSchema {
@@ -84,8 +81,9 @@ impl<T: Request + 'static> FromRequest for Body<T> {
                     other => Err(ApiError::UnsupportedMediaType(other.chars().take(100).collect())),
                 }
             };
+            let max_time = app_of(&request)?.settings.body_timeout;
             let (mut keys, mut file) =
-                tokio::time::timeout(MAX_TIME, read).await.map_err(|_| ApiError::BodyTooSlow)??;
+                tokio::time::timeout(max_time, read).await.map_err(|_| ApiError::BodyTooSlow)??;
             let content = idempotency::content(&request, &keys, &file);
             if file == File::Absent && T::FILE.and_then(|key| keys.remove(key)) == Some(Value::Null) {
                 file = File::Null;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use actix_web::web::Path;
 use bytes::Bytes;
 
@@ -60,8 +60,6 @@ impl File {
         let answer = HttpResponse::Ok()
             .insert_header((CACHE_CONTROL, "no-cache"))
             .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-            .insert_header((REFERRER_POLICY, "no-referrer"))
-            .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .content_type(self.media_type.as_str())
             .finish();
         represented(answer, &self.content)

@@ -1,4 +1,4 @@
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY, ETAG};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
@@ -149,14 +149,17 @@ async fn open(
     let tag = format!("\"{public_id}\"");
     let content =
         if conditional::has(request, &tag) { Bytes::new() } else { app.files.get(&key).await.map_err(Error::from)? };
-    let disposition = match kind {
-        DocumentKind::Resume => format!("attachment; filename=\"{}.{extension}\"", folder(kind).trim_end_matches('s')),
-        DocumentKind::ProfilePicture => "inline".to_owned(),
+    // Pages of other sites show pictures, of employers that is.
+    let (disposition, shown_by) = match kind {
+        DocumentKind::Resume => {
+            (format!("attachment; filename=\"{}.{extension}\"", folder(kind).trim_end_matches('s')), "same-origin")
+        }
+        DocumentKind::ProfilePicture => ("inline".to_owned(), "cross-origin"),
     };
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, document.format.media_type()))
         .insert_header((CONTENT_DISPOSITION, disposition))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, shown_by))
         .insert_header((CACHE_CONTROL, "private, max-age=3600"))
         .insert_header((ETAG, tag))
         .body(content))

@@ -32,6 +32,15 @@ pub(crate) enum ApiError {
     /// The body is over the limit.
     #[error("The request body is too large. It may be at most {0} bytes.")]
     BodyTooLarge(usize),
+    /// The address of the request is over the limit.
+    #[error("The address is too long. It may have at most {0} bytes.")]
+    TargetTooLong(usize),
+    /// The headers of the request are over the limit.
+    #[error("The headers are too large. They may have at most {0} bytes.")]
+    HeadersTooLarge(usize),
+    /// A page of another origin asks for what the operator does not let it do.
+    #[error("Pages of this origin may not do that.")]
+    ForeignOrigin,
     /// The client took too long to send the body.
     #[error("The request body did not arrive in time.")]
     BodyTooSlow,
@@ -84,13 +93,15 @@ impl ResponseError for ApiError {
             | Self::MalformedIfMatch
             | Self::UseCase(Error::Invalid(_)) => StatusCode::BAD_REQUEST,
             Self::UseCase(Error::Unauthenticated(_)) => StatusCode::UNAUTHORIZED,
-            Self::UseCase(Error::Forbidden(_)) => StatusCode::FORBIDDEN,
+            Self::ForeignOrigin | Self::UseCase(Error::Forbidden(_)) => StatusCode::FORBIDDEN,
             Self::NoRoute | Self::UseCase(Error::NotFound(_)) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UseCase(Error::Conflict(_) | Error::NotAllowed { .. } | Error::InFlight) => StatusCode::CONFLICT,
             Self::UseCase(Error::PreconditionFailed) => StatusCode::PRECONDITION_FAILED,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UseCase(Error::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,

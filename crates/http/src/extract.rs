@@ -5,6 +5,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use jobportal_application::{AccessClaims, Action, Actor, Error, Result, Role};
+use tracing::Instrument as _;
 
 use crate::error::ApiError;
 use crate::openapi::{Describe, Operation, integer};
@@ -123,7 +124,7 @@ impl Describe for PathId {
 pub(crate) async fn to_the_end<T: 'static>(
     work: impl Future<Output = Result<T, ApiError>> + 'static,
 ) -> Result<T, ApiError> {
-    actix_web::rt::spawn(work).await.unwrap_or(Err(ApiError::NotRun(Rejected::Panicked)))
+    actix_web::rt::spawn(work.in_current_span()).await.unwrap_or(Err(ApiError::NotRun(Rejected::Panicked)))
 }
 
 impl App {

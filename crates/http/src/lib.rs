@@ -23,6 +23,7 @@ mod executor;
 mod extract;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hardening;
 mod idempotency;
 mod input;
 mod jobs;
@@ -47,10 +48,10 @@ use jobportal_application::{
 
 pub use client::TrustedProxies;
 pub use executor::{Drain, Executor, Priority, Rejected};
+pub use hardening::{CorsOrigins, application};
 pub use openapi::openapi;
 pub use permissions::{permissions, routes};
 pub use responses::Ready;
-pub use routes::configure;
 
 /// What an operator may choose about the API.
 #[derive(Clone, Debug)]
@@ -61,10 +62,21 @@ pub struct HttpSettings {
     pub public_url: Option<String>,
     /// Whose word about the address of a client is taken.
     pub trusted_proxies: TrustedProxies,
+    /// The origins whose pages may call the API.
+    pub cors_origins: CorsOrigins,
+    /// How long a client may take to send the body of a request.
+    pub body_timeout: Duration,
     /// How long an access token lives: so long an ended session has to be remembered.
     pub access_lifetime: Duration,
     /// Whether a request that changes or deletes something must say in `If-Match` which state it has seen.
     pub require_if_match: bool,
+}
+
+impl HttpSettings {
+    /// Whether clients reach the API by HTTPS, through a proxy that ends it.
+    fn is_public_by_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
 }
 
 /// Everything that handlers use.

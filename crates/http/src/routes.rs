@@ -27,7 +27,7 @@ const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
 /// Puts every route of the API into an actix-web application.
-pub fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
+pub(crate) fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config.app_data(app);
         // Patterns are tried one after the other: of those below a name, only those of that name.

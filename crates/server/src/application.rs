@@ -13,8 +13,9 @@ use jobportal_http::{App, Drain, Executor, HttpSettings, Priority, Ready};
 use crate::composition::{Core, Overrides};
 use crate::error::StartError;
 use crate::sessions::EndedSessions;
-use crate::settings::Settings;
+use crate::settings::{ServerSettings, Settings};
 use crate::shutdown::Shutdown;
+use crate::tls;
 use crate::worker::Worker;
 
 /// How many requests that hash a password may wait for a thread; each takes a third of a second.
@@ -95,6 +96,8 @@ impl Application {
                 trusted_proxies: settings.server.trusted_proxies.clone(),
                 access_lifetime: settings.auth.access_lifetime,
                 require_if_match: settings.server.require_if_match,
+                cors_origins: settings.server.cors_origins.clone(),
+                body_timeout: settings.server.body_timeout,
             },
         });
         let (server, address) = listen(settings, cores, app)?;
@@ -158,12 +161,21 @@ fn listen(settings: &Settings, cores: usize, app: web::Data<App>) -> Result<(Ser
     };
     let address = &settings.server.listen;
     let failed = |error| StartError::Listen { address: address.clone(), error };
-    let server = HttpServer::new(move || actix_web::App::new().configure(jobportal_http::configure(app.clone())))
+    let ServerSettings { header_timeout, keep_alive, max_connections, shutdown_timeout, .. } = settings.server;
+    let server = HttpServer::new(move || jobportal_http::application(app.clone()))
         .workers(workers)
-        .shutdown_timeout(settings.server.shutdown_timeout.as_secs())
-        .disable_signals()
-        .bind(address)
-        .map_err(failed)?;
+        .keep_alive(keep_alive)
+        .client_request_timeout(header_timeout)
+        .tls_handshake_timeout(header_timeout)
+        // Each worker counts its own.
+        .max_connections((max_connections as usize).div_ceil(workers))
+        .shutdown_timeout(shutdown_timeout.as_secs())
+        .disable_signals();
+    let server = match tls::config(&settings.server).map_err(StartError::Tls)? {
+        Some(config) => server.bind_rustls_0_23(address, config),
+        None => server.bind(address),
+    };
+    let server = server.map_err(failed)?;
     let bound = server.addrs().first().copied();
     let bound = bound.ok_or_else(|| failed(std::io::Error::other("the name stands for no address")))?;
     Ok((server.run(), bound))

@@ -9,6 +9,7 @@ use jobportal_security::weakness;
 
 use crate::composition::{pending, token_keys};
 use crate::settings::{Profile, Settings, time_delta, variable, without_secrets};
+use crate::tls;
 
 /// The least cost of a password's hash that is called safe today (OWASP).
 const MIN_PRODUCTION_COST: u32 = 10;
@@ -93,6 +94,7 @@ pub fn safety(settings: &Settings) -> Vec<Problem> {
 pub fn installation(settings: &Settings) -> Vec<Problem> {
     let mut problems = safety(settings);
     problems.extend(token_keys(&settings.auth).err());
+    problems.extend(tls::config(&settings.server).err());
     problems.extend(database(settings));
     if let Err(error) = LocalFiles::open(&settings.files.dir) {
         problems.push(Problem::new("files.dir", format!("can't be used: {error}")));

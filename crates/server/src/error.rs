@@ -59,6 +59,9 @@ pub enum StartError {
     /// Sessions that have ended can't be read.
     #[error("sessions that have ended can't be read: {0}; look at whether the database runs")]
     Sessions(jobportal_application::Error),
+    /// The API can't be served by TLS.
+    #[error("{0}")]
+    Tls(Problem),
     /// The address can't be listened on.
     #[error("can't listen on {address}: {}", listen_problem(.error))]
     Listen {

@@ -14,6 +14,7 @@ mod seed;
 mod sessions;
 mod settings;
 mod shutdown;
+mod tls;
 mod worker;
 
 pub use application::Application;

@@ -73,6 +73,7 @@ mod sections {
 
     use jobportal_domain::UserType;
     use jobportal_http::TrustedProxies;
+    use jobportal_http::CorsOrigins;
     use serde::Deserialize;
 
     use super::{Secret, choice, duration, parsed, unless_empty, user_types};
@@ -87,6 +88,19 @@ mod sections {
         pub trusted_proxies: TrustedProxies,
         pub workers: u16,
         pub require_if_match: bool,
+        #[serde(deserialize_with = "parsed")]
+        pub cors_origins: CorsOrigins,
+        #[serde(deserialize_with = "unless_empty")]
+        pub tls_cert: Option<PathBuf>,
+        #[serde(deserialize_with = "unless_empty")]
+        pub tls_key: Option<PathBuf>,
+        #[serde(deserialize_with = "duration")]
+        pub header_timeout: Duration,
+        #[serde(deserialize_with = "duration")]
+        pub body_timeout: Duration,
+        #[serde(deserialize_with = "duration")]
+        pub keep_alive: Duration,
+        pub max_connections: u32,
         #[serde(deserialize_with = "duration")]
         pub shutdown_timeout: Duration,
     }

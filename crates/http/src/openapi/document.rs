@@ -157,7 +157,7 @@ const ERRORS: &[SharedError] = &[
     SharedError::new(401, "Unauthorized", "No access token, or one that is not valid or past its end.", "Error"),
     SharedError::new(403, "Forbidden", "The wrong role, or an id in the body that is not the caller's own.", "Error"),
     SharedError::new(404, "NotFound", "Not there, or not the caller's to know of.", "Error"),
-    SharedError::new(408, "RequestTimeout", "The body did not arrive within 30 seconds.", "Error"),
+    SharedError::new(408, "RequestTimeout", "The body did not arrive in time.", "Error"),
     SharedError::new(
         409,
         "Conflict",

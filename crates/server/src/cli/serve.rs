@@ -38,9 +38,10 @@ fn welcome(settings: &Settings, address: SocketAddr) -> String {
     } else {
         "wait for `jobportal worker`".to_owned()
     };
+    let scheme = if settings.server.tls_cert.is_some() { "https" } else { "http" };
     let mut lines = vec![
-        format!("The job portal is ready: http://{address}/"),
-        format!("  documentation  http://{address}/docs/"),
+        format!("The job portal is ready: {scheme}://{address}/"),
+        format!("  documentation  {scheme}://{address}/docs/"),
         format!("  database       {}", without_secrets(settings.database.url.expose())),
         format!("  mails          {mail}"),
     ];

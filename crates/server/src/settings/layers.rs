@@ -104,6 +104,7 @@ impl Settings {
             ("cache.size_mib", self.cache.size_mib, 1, 1_000_000),
             ("worker.batch", u32::from(self.worker.batch), 1, 1000),
             ("server.workers", u32::from(self.server.workers), 0, 1024),
+            ("server.max_connections", self.server.max_connections, 1, 1_000_000),
         ];
         match bounds.into_iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
             Some((name, value, min, max)) => Err(SettingsError::Invalid {
