@@ -212,7 +212,7 @@ app_tests! {
             assert!(matches!(answer.status, 200 | 400), "{place}: {answer:?}");
             assert!(place > 2 || answer.outcome() == (400, json!({ "cursor": invalid })), "{place}: {answer:?}");
         }
-        for wrong in ["x", "1", "%00", "AQ==", &format!("{cursor}A"), &cursor[1..], &foreign, &cursor.repeat(500)] {
+        for wrong in ["x", "1", "%00", "AQ==", &format!("{cursor}A"), &cursor[1..], &foreign, &cursor.repeat(200)] {
             let answer = app.get(&format!("{JOBS}?cursor={wrong}"), Some(&reader.token)).await;
             assert_eq!(answer.outcome(), (400, json!({ "cursor": invalid })), "{wrong}");
         }

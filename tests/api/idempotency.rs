@@ -50,7 +50,7 @@ fn parts(answer: &Answer) -> (u16, Vec<(String, String)>, Vec<u8>) {
     };
     let mut headers: Vec<_> = answer.headers.iter().map(header).collect();
     headers.retain(|(name, _)| {
-        !["date", "idempotency-replayed", "ratelimit", "ratelimit-policy"].contains(&name.as_str())
+        !["date", "idempotency-replayed", "ratelimit", "ratelimit-policy", "x-request-id"].contains(&name.as_str())
     });
     headers.sort();
     (answer.status, headers, answer.bytes.clone())

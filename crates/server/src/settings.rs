@@ -72,8 +72,8 @@ mod sections {
     use std::time::Duration;
 
     use jobportal_domain::UserType;
-    use jobportal_http::TrustedProxies;
     use jobportal_http::CorsOrigins;
+    use jobportal_http::TrustedProxies;
     use serde::Deserialize;
 
     use super::{Secret, choice, duration, parsed, unless_empty, user_types};
