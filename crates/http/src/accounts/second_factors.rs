@@ -169,7 +169,7 @@ pub(crate) struct ConfirmRequest {
 impl Request for ConfirmRequest {}
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = RecoveryCodes)]
+#[schema(as = RecoveryCodesBody)]
 struct RecoveryCodesBody {
     /// Each stands in once for a code of the app. They are shown this once.
     #[schema(example = json!(["abcdef-ghijkl-mnopqr-stuvwx"]))]
