@@ -1,6 +1,6 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use jobportal_application::Reauthentication;
+use jobportal_application::{Accounts, Actor, Reauthentication, Result};
 use jobportal_domain::{EmailAddress, PhoneNumber, Violations};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -85,12 +85,7 @@ pub(crate) async fn confirm_email_change(
     Caller(actor): Caller,
     body: Body<ConfirmChangeRequest>,
 ) -> Answer {
-    let code = body.value.code()?;
-    by_address(&app, &request, &limits::CODE).await?;
-    by_user(&app, &request, &actor, &limits::CODE_USER).await?;
-    let portal = app.clone();
-    let confirm = async move { portal.run(move |app| app.accounts.confirm_email_change(&actor, &code)).await };
-    app.end_sessions(confirm).await?;
+    confirm(&app, &request, actor, body.value, Accounts::confirm_email_change).await?;
     Ok(HttpResponse::Ok().json(StatusBody { status: "Email has been changed" }))
 }
 
@@ -100,11 +95,20 @@ pub(crate) fn confirm_email_change_doc() -> Operation {
         .ok::<StatusBody>("The account has the new address.")
 }
 
-impl ConfirmChangeRequest {
-    fn code(self) -> Result<String, ApiError> {
-        let mut violations = Violations::default();
-        self.otp.text().required("otp", &mut violations).ok_or_else(|| violations.into())
-    }
+/// Makes the change that a code confirms, and ends the sessions that end with it.
+async fn confirm(
+    app: &Data<App>,
+    request: &HttpRequest,
+    actor: Actor,
+    body: ConfirmChangeRequest,
+    change: fn(&Accounts, &Actor, &str) -> Result<Vec<String>>,
+) -> Result<(), ApiError> {
+    let mut violations = Violations::default();
+    let Some(code) = body.otp.text().required("otp", &mut violations) else { return Err(violations.into()) };
+    by_address(app, request, &limits::CODE).await?;
+    by_user(app, request, &actor, &limits::CODE_USER).await?;
+    let portal = app.clone();
+    app.end_sessions(async move { portal.run(move |app| change(&app.accounts, &actor, &code)).await }).await
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -161,12 +165,7 @@ pub(crate) async fn confirm_phone_number_change(
     Caller(actor): Caller,
     body: Body<ConfirmChangeRequest>,
 ) -> Answer {
-    let code = body.value.code()?;
-    by_address(&app, &request, &limits::CODE).await?;
-    by_user(&app, &request, &actor, &limits::CODE_USER).await?;
-    let portal = app.clone();
-    let confirm = async move { portal.run(move |app| app.accounts.confirm_phone_number_change(&actor, &code)).await };
-    app.end_sessions(confirm).await?;
+    confirm(&app, &request, actor, body.value, Accounts::confirm_phone_number_change).await?;
     Ok(HttpResponse::Ok().json(StatusBody { status: "Contract number has been changed" }))
 }
 
