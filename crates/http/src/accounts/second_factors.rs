@@ -97,7 +97,7 @@ pub(crate) struct ReauthenticateRequest {
 impl Request for ReauthenticateRequest {}
 
 impl ReauthenticateRequest {
-    fn proof(self) -> Result<Reauthentication, ApiError> {
+    pub(super) fn proof(self) -> Result<Reauthentication, ApiError> {
         let mut violations = Violations::default();
         let password = self.password.required("password", &mut violations);
         let second_factor = shown(self.totp, self.recovery_code, &mut violations);
@@ -169,7 +169,6 @@ pub(crate) struct ConfirmRequest {
 impl Request for ConfirmRequest {}
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = RecoveryCodesBody)]
 struct RecoveryCodesBody {
     /// Each stands in once for a code of the app. They are shown this once.
     #[schema(example = json!(["abcdef-ghijkl-mnopqr-stuvwx"]))]
