@@ -472,9 +472,11 @@ async fn a_node_dies_before_or_after_its_commit_and_the_other_one_answers() {
     let (mortal, node) = program.serve(&["--no-worker"]);
     let lock = lock_jobs(&database);
     let _unheard = apply_unheard(&node, jobs[0], &tokens[1]).await;
-    let claims = "SELECT pid::text AS value FROM pg_locks JOIN pg_database ON oid = database \
-                  WHERE locktype = 'advisory' AND datname = current_database()";
-    until("the key is claimed", || !database.values(claims).is_empty()).await;
+    // Between two statements its database would notice that it died, and let the key go.
+    let waiting = "SELECT claim.pid::text AS value FROM pg_locks AS claim JOIN pg_database ON oid = claim.database \
+                   JOIN pg_locks AS wanted ON wanted.pid = claim.pid AND NOT wanted.granted \
+                   WHERE claim.locktype = 'advisory' AND datname = current_database()";
+    until("whoever claimed the key waits", || !database.values(waiting).is_empty()).await;
     mortal.kill();
     let (answer, ()) = join(apply_at(&other, 0, jobs[0], &tokens[1], KEY, &trouble), async {
         until("the other node is told to wait", || trouble.in_flight.load(Ordering::Relaxed) > 0).await;
