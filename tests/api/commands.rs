@@ -137,14 +137,24 @@ process_tests! {
 
         sink.behave(Behaviour::Accept);
         let ann = dead.lines().find(|line| line.contains("ann@")).unwrap().split_whitespace().next().unwrap();
-        assert_eq!(succeeded(program.run(&["outbox", "requeue", ann])), "1 will be tried again.\n");
+        assert_eq!(succeeded(program.run(&["outbox", "retry", ann])), "1 will be tried again.\n");
         assert_eq!(sink.wait_for_mail_to("ann@example.com").await.code(), codes[0]);
         assert_eq!(sink.mails().len(), 1);
         assert_eq!(succeeded(program.run(&["outbox", "requeue", "--all-dead"])), "1 will be tried again.\n");
         assert_eq!(sink.wait_for_mail_to("bob@example.com").await.code(), codes[1]);
         until("both are sent", || list("sent").ends_with("2 of 2\n")).await;
-        assert_eq!(succeeded(program.run(&["outbox", "requeue", "--all-dead"])), "0 will be tried again.\n");
+        assert_eq!(succeeded(program.run(&["outbox", "retry", "--all-dead"])), "0 will be tried again.\n");
+        assert_refused(&program.run(&["outbox", "retry", ann]), &["was sent", "erased"]);
+        assert_refused(&program.run(&["outbox", "show", "4711"]), &["Mail not found."]);
+        let shown = succeeded(program.run(&["outbox", "show", ann]));
+        for words in ["ann@example.com", "welcome", "urgent", "sent: sent 2"] {
+            assert!(shown.contains(words), "{words} is not in {shown}");
+        }
+        assert!(codes.iter().all(|code| !shown.contains(code)), "{shown}");
+        let of_kind = |kind| succeeded(program.run(&["outbox", "list", "--kind", kind]));
+        assert!(of_kind("welcome").ends_with("2 of 2\n") && of_kind("password_reset") == "0 of 0\n");
         assert_eq!(succeeded(program.run(&["outbox", "purge"])), "0 deleted.\n");
+        assert_eq!(succeeded(program.run(&["outbox", "purge", "--older-than", "0"])), "2 deleted.\n");
         assert_eq!(sink.mails().len(), 2);
     }
 

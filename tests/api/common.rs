@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobportal_application::{Outbox, OutboxEntry, PageRequest, SystemClock};
+use jobportal_application::{Outbox, OutboxEntry, OutboxFilter, PageRequest, SystemClock};
 use jobportal_tests::app::{Account, TestApp};
 use jobportal_tests::client::Answer;
 use jobportal_tests::smtp::ReceivedMail;
@@ -110,7 +110,7 @@ pub(crate) async fn mails_titled(app: &TestApp, address: &str, subject: &str, co
 /// Everything in the outbox for an address, oldest first.
 pub(crate) fn outbox(app: &TestApp, address: &str) -> Vec<OutboxEntry> {
     let outbox = Outbox::new(app.database.store(), std::sync::Arc::new(SystemClock));
-    let mut entries = outbox.list(None, PageRequest::new(1, 100).unwrap()).unwrap().items;
+    let mut entries = outbox.list(&OutboxFilter::default(), PageRequest::new(1, 100).unwrap()).unwrap().items;
     entries.retain(|entry| entry.recipient.as_str() == address);
     entries.reverse();
     entries

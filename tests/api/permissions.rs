@@ -6,6 +6,7 @@ use jobportal_application::{Action, Relation, Role, Verdict};
 use jobportal_tests::app::{Account, TestApp};
 use jobportal_tests::app_tests;
 use jobportal_tests::client::detail;
+use jobportal_tests::until;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
@@ -105,6 +106,11 @@ pub(crate) const ROUTES: &[Row] = &[
     ("PUT", "/subscription/plan/{plan}/", nothing, [401, 403, 403, 403, 400]),
     ("POST", "/subscription/add/plan/", nothing, [401, 400, 400, 400, 400]),
     ("GET", "/subscription/usage/", nothing, [401, 200, 200, 200, 200]),
+    ("GET", "/outbox/", nothing, [401, 403, 403, 403, 200]),
+    ("GET", "/outbox/backlog/", nothing, [401, 403, 403, 403, 200]),
+    ("GET", "/outbox/{mail}/", nothing, [401, 403, 403, 403, 200]),
+    ("POST", "/outbox/{mail}/retry/", nothing, [401, 403, 403, 403, 409]),
+    ("POST", "/outbox/purge/", nothing, [401, 403, 403, 403, 200]),
     ("GET", "/documents/resumes/{resume}", nothing, [401, 200, 200, 404, 200]),
     ("GET", "/documents/resumes/{another's resume}", nothing, [401, 404, 404, 404, 200]),
     ("GET", "/documents/profile_pictures/{picture}", nothing, [401, 200, 200, 200, 200]),
@@ -154,12 +160,16 @@ impl World {
         let (candidate, another, owner) = (app.candidate().await, app.candidate().await, app.employer().await);
         let job = app.job(&owner).await;
         let application = app.application(&candidate, job).await;
+        let sent = "SELECT id || '' AS value FROM outbox WHERE status = 'sent'";
+        until("a mail is sent", || !app.database.values(sent).is_empty()).await;
+        let mail = app.database.values(sent).remove(0);
         let mut names = BTreeMap::from([
             ("{candidate}", candidate.profile.to_string()),
             ("{employer}", owner.profile.to_string()),
             ("{job}", job.to_string()),
             ("{application}", application.to_string()),
             ("{plan}", "4".to_owned()),
+            ("{mail}", mail),
             ("{script}", "swagger-initializer.js".to_owned()),
         ]);
         let draft = json!({ "state": "draft", "deadline": "2099-12-31T23:59:59Z" });

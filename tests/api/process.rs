@@ -144,7 +144,7 @@ process_tests! {
         sink.behave(Behaviour::Accept);
 
         let (running, _) = program.serve(&[]);
-        // The mail is the dead process's own for some minutes; these are over now.
+        // The mail is the dead process's own for some seconds more; these are over now.
         database.execute("UPDATE outbox SET next_attempt_at = '2000-01-01T00:00:00.000000Z' WHERE status = 'pending'");
         assert_eq!(sink.wait_for_mail_to("ann1@example.com").await.code(), otp);
         until_sent(&database).await;

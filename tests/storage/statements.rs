@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobportal_application::{
-    DeliveryStatus, Error, FailedDelivery, NewNotification, Notification, PageRequest, Position, RepositoryError,
-    RequestKey, Requeue, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser, SliceRequest, Store,
-    UnitOfWork,
+    DeliveryAttempt, DeliveryClaim, DeliveryStatus, Error, FailedDelivery, MailPriority, NewNotification, Notification,
+    OutboxFilter, PageRequest, Position, RepositoryError, RequestKey, Requeue, SeedApplication, SeedCandidate,
+    SeedEmployer, SeedJob, SeedUser, SliceRequest, Store, UnitOfWork,
 };
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, Client, CodePolicy, CodePurpose, DocumentId,
@@ -93,6 +93,15 @@ fn minutes(number: u32) -> DateTime<Utc> {
 
 fn key(number: u32) -> RequestKey {
     RequestKey { caller: "user:1".to_owned(), key: number.to_string(), fingerprint: String::new() }
+}
+
+fn delivery_claim() -> DeliveryClaim {
+    let (owner, priority) = ("worker".to_owned(), MailPriority::Urgent);
+    DeliveryClaim { owner, priority, limit: 10, now: now(), until: after(10) }
+}
+
+fn delivery_attempt() -> DeliveryAttempt {
+    DeliveryAttempt { id: NotificationId(2), number: 1 }
 }
 
 fn session(number: u32, user_id: UserId) -> Session {
@@ -181,12 +190,18 @@ fn populate(store: &dyn Store) -> World {
             subscription.period_ends_at = Some(after(i64::from(number) * 60));
             uow.subscriptions().insert(&subscription)?;
             uow.receipts().insert(&key(number), "sealed", minutes(number), minutes(number))?;
-            let content = Notification::PasswordChanged;
+            let recipient = email(&format!("user{number}@example.com"));
             let created_at = minutes(number);
-            let id =
-                uow.outbox().enqueue(&NewNotification { recipient: email("a@example.com"), content, created_at })?;
+            let content = Notification::PasswordChanged;
+            uow.outbox().enqueue(&NewNotification { recipient, content, created_at })?;
+            let (recipient, content) =
+                (email("a@example.com"), Notification::SubscriptionExpired { plan: String::new() });
+            uow.outbox().enqueue(&NewNotification { recipient, content, created_at })?;
             if number % 3 == 0 {
-                uow.outbox().mark_sent(&[id], created_at)?;
+                let claimed = uow.outbox().claim(&DeliveryClaim { limit: 1, ..delivery_claim() })?;
+                let sent: Vec<_> =
+                    claimed.iter().map(|mail| DeliveryAttempt { id: mail.id, number: mail.attempt }).collect();
+                uow.outbox().mark_sent("worker", &sent, created_at)?;
             }
         }
         Ok(World {
@@ -332,17 +347,26 @@ fn cases(world: &World) -> Vec<Case> {
         case("usage: read", move |uow| uow.usage().applications(user, now().date_naive())),
         case("usage: take", move |uow| uow.usage().take_application(user, now().date_naive(), 10)),
         case("usage: purge", |uow| uow.usage().purge(minutes(10 * ROWS).date_naive())),
-        case("outbox: claim", |uow| uow.outbox().claim(10, now(), after(10))),
-        case("outbox: sent", |uow| uow.outbox().mark_sent(&[NotificationId(2)], now())),
-        case("outbox: failed", |uow| {
-            let error = "no".to_owned();
-            let id = NotificationId(2);
-            uow.outbox().mark_failed(&FailedDelivery { id, attempt: 0, error, next_attempt_at: None })
+        case("outbox: claim", |uow| uow.outbox().claim(&delivery_claim())),
+        case("outbox: claim what is held up", |uow| {
+            uow.outbox().claim(&DeliveryClaim { priority: MailPriority::Bulk, ..delivery_claim() })
         }),
-        case("outbox: list", |uow| uow.outbox().list(Some(DeliveryStatus::Dead), page(1, 10))),
+        case("outbox: sent", |uow| uow.outbox().mark_sent("worker", &[delivery_attempt()], now())),
+        case("outbox: failed", |uow| {
+            let (attempt, error) = (delivery_attempt(), "no".to_owned());
+            uow.outbox().mark_failed("worker", &FailedDelivery { attempt, error, next_attempt_at: None }, now())
+        }),
+        case("outbox: release", |uow| uow.outbox().release("worker", &[delivery_attempt()], None, now())),
+        case("outbox: find", |uow| uow.outbox().find(NotificationId(2))),
+        case("outbox: list", |uow| {
+            uow.outbox().list(&OutboxFilter { status: Some(DeliveryStatus::Dead), kind: None }, page(1, 10))
+        }),
+        case("outbox: list a kind", |uow| {
+            uow.outbox().list(&OutboxFilter { status: None, kind: Some("welcome".to_owned()) }, page(1, 10))
+        }),
         case("outbox: requeue", |uow| uow.outbox().requeue(Requeue::AllDead, now())),
         case("outbox: requeue one", |uow| uow.outbox().requeue(Requeue::One(NotificationId(2)), now())),
-        case("outbox: purge", |uow| uow.outbox().purge(minutes(ROWS - 10))),
+        case("outbox: purge", |uow| uow.outbox().purge(minutes(ROWS - 10), 100)),
         case("receipts: claim", |uow| uow.receipts().claim(&key(7))),
         case("receipts: find", |uow| uow.receipts().find(&key(7), minutes(ROWS))),
         case("receipts: insert", |uow| uow.receipts().insert(&key(7), "sealed", now(), minutes(1))),
@@ -365,7 +389,8 @@ fn whole_lists() -> Vec<(&'static str, List)> {
         list("users", |uow, page| uow.users().list(page)),
         list("candidates", |uow, page| uow.candidates().list(page)),
         list("employers", |uow, page| uow.employers().list(page)),
-        list("outbox", |uow, page| uow.outbox().list(None, page)),
+        list("outbox", |uow, page| uow.outbox().list(&OutboxFilter::default(), page)),
+        list("backlog", |uow, _| uow.outbox().backlog()),
     ]
 }
 

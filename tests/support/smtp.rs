@@ -43,6 +43,8 @@ pub enum Behaviour {
     /// Takes it.
     #[default]
     Accept,
+    /// Takes it, and keeps the envelope alone: for mails in masses.
+    KeepEnvelope,
     /// Refuses each recipient for now (451).
     TemporaryFailure,
     /// Refuses each recipient for good (550).
@@ -177,6 +179,11 @@ impl SmtpSink {
         self.state.mails.lock().unwrap().clone()
     }
 
+    /// How many it received so far.
+    pub fn count(&self) -> usize {
+        self.state.mails.lock().unwrap().len()
+    }
+
     /// The verbs of the commands that came without encryption, in order.
     pub fn commands_in_clear(&self) -> Vec<String> {
         self.state.commands_in_clear.lock().unwrap().clone()
@@ -191,7 +198,8 @@ impl SmtpSink {
     pub async fn wait_for(&self, is_meant: impl Fn(&ReceivedMail) -> bool) -> ReceivedMail {
         let arrival = async {
             loop {
-                if let Some(mail) = self.mails().into_iter().find(&is_meant) {
+                let mail = self.state.mails.lock().unwrap().iter().find(|mail| is_meant(mail)).cloned();
+                if let Some(mail) = mail {
                     return mail;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -268,6 +276,9 @@ where
         }
         reply = Some(if reply.is_some_and(|reply| reply.starts_with("354")) {
             mail.data = read_data(&mut stream).await?;
+            if state.behaviour() == Behaviour::KeepEnvelope {
+                mail.data.clear();
+            }
             mail.over_tls = security == Security::Tls;
             if state.behaviour() == Behaviour::HangAfterData {
                 std::future::pending::<()>().await;

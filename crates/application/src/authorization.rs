@@ -160,6 +160,8 @@ actions! {
     ManagePlans:             "Make, change and delete plans",                      NO,        NO,        NO,               YES;
     Subscribe:               "Subscribe to a plan",                                NO,        OWN,       OWN,              OWN;
     ReadUsage:               "Read what is left of today's allowance",             NO,        OWN,       OWN,              OWN;
+    ReadOutbox:              "List mails, and see how far they have come",         NO,        NO,        NO,               YES;
+    ManageOutbox:            "Try mails again, and delete those of the past",      NO,        NO,        NO,               YES;
     OpenResume:              "Open a résumé",                                      NO,        OWN,       OWN_OR_APPLICANT, YES;
     OpenPicture:             "Open a picture",                                     PUBLISHED, YES,       YES,              YES;
 }

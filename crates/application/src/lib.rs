@@ -13,11 +13,11 @@
 //! | Changes | [`Changes`] | [`JobChange`], [`ApplicationChange`] | [`ChangeRepository`] |
 //! | Plans | [`Subscriptions`] | [`PlanUsage`] | [`PlanRepository`], [`SubscriptionRepository`], [`UsageRepository`] |
 //! | Documents | [`Documents`] | [`NewDocument`], [`DocumentChange`] | [`DocumentRepository`], [`FileStore`] with [`FileError`] |
-//! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`OutboxEntry`], [`DeliveryStatus`], [`Requeue`] | [`Mailer`] with [`MailError`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`FailedDelivery`], [`SealedCode`] |
+//! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`MailPriority`], [`OutboxEntry`], [`OutboxFilter`], [`DeliveryStatus`], [`Backlog`], [`Requeue`] | [`Mailer`] with [`MailError`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`DeliveryClaim`], [`DeliveryAttempt`], [`FailedDelivery`], [`SealedCode`] |
 //! | Limits | | [`Allowance`], [`RateDecision`], [`TooEarly`] | [`RateLimiter`] with [`RatePolicy`], [`DelayPolicy`] |
 //! | Changes by several people | | [`Precondition`] | |
 //! | Repeated requests | [`Once`] | [`RequestKey`], [`Receipt`] | [`ReceiptRepository`] with [`StoredReceipt`] |
-//! | Periodic tasks | [`Schedule`] | | [`ScheduleRepository`] |
+//! | Periodic tasks | [`Schedule`] | [`TaskRun`] | [`ScheduleRepository`] |
 //! | Answers kept ready | | [`Subject`] | [`ChangeListener`], [`ResponseCache`] with [`Moment`] |
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
 //! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`OneTimePasswords`], [`Vault`], [`Clock`] with [`SystemClock`] |
@@ -75,13 +75,14 @@ pub use idempotency::{Once, Receipt, ReceiptRepository, RequestKey, StoredReceip
 pub use jobs::{JobDetails, JobRepository, Jobs, OwnedJob};
 pub use limits::{Allowance, DelayPolicy, RateDecision, RateLimiter, RatePolicy, SessionDenylist, TooEarly};
 pub use notifications::{
-    Deliveries, DeliveryPolicy, DeliveryStatus, FailedDelivery, Mail, MailError, Mailer, NewNotification, Notification,
-    Outbox, OutboxEntry, OutboxRepository, QueuedNotification, Requeue, SealedCode,
+    Backlog, Deliveries, DeliveryAttempt, DeliveryClaim, DeliveryPolicy, DeliveryStatus, FailedDelivery, Mail,
+    MailError, MailPriority, Mailer, NewNotification, Notification, Outbox, OutboxEntry, OutboxFilter,
+    OutboxRepository, QueuedNotification, Requeue, SealedCode,
 };
 pub use page::{Page, PageRequest, Position, Slice, SliceRequest};
 pub use precondition::Precondition;
 pub use responses::{ChangeListener, Moment, ResponseCache, Subject};
-pub use schedule::{Schedule, ScheduleRepository};
+pub use schedule::{Schedule, ScheduleRepository, TaskRun};
 pub use search::{
     Facet, FacetCount, FacetCounts, FoundJob, FoundJobs, JobFilter, JobOrder, JobSearch, PayFilter, Search,
     SearchPosition, SearchRequest, SearchStart, Suggestion, SuggestionKind,

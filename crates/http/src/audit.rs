@@ -17,12 +17,12 @@ pub(crate) fn note_tokens(app: &App, request: &HttpRequest, pair: &TokenPair) {
     }
 }
 
-/// Writes an event for each authentication and for each request that was refused. None of its parts is a text that a client
+/// Writes an event for each authentication, for each change that an admin makes to the outbox, and for each request that was refused. None of its parts is a text that a client
 /// chose, but for the method, which has no other characters than those of a word.
 pub(crate) fn record(action: Option<Action>, response: &ServiceResponse) {
     let (request, status) = (response.request(), response.status());
     let route = request.match_pattern().unwrap_or_default();
-    if !is_authentication(request, &route) && !status.is_client_error() {
+    if !is_authentication(request, &route) && !is_of_outbox(request, &route) && !status.is_client_error() {
         return;
     }
     let outcome = match status.as_u16() {
@@ -48,4 +48,9 @@ pub(crate) fn record(action: Option<Action>, response: &ServiceResponse) {
 /// Whether a request opens, renews or ends a session, or changes how its user signs in.
 fn is_authentication(request: &HttpRequest, route: &str) -> bool {
     !request.method().is_safe() && (route.starts_with("/account/") || route.starts_with("/login"))
+}
+
+/// Whether a request has mails sent again, or deletes what tells of them.
+fn is_of_outbox(request: &HttpRequest, route: &str) -> bool {
+    !request.method().is_safe() && route.starts_with("/outbox")
 }

@@ -28,6 +28,7 @@ mod idempotency;
 mod input;
 mod jobs;
 mod limits;
+mod notifications;
 mod openapi;
 mod page;
 mod permissions;
@@ -42,7 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobportal_application::{
-    AccessTokens, Accounts, Applications, Candidates, Changes, Clock, Documents, Employers, FileStore, Jobs,
+    AccessTokens, Accounts, Applications, Candidates, Changes, Clock, Documents, Employers, FileStore, Jobs, Outbox,
     RateLimiter, ResponseCache, Search, SessionDenylist, Store, Subscriptions, Vault,
 };
 
@@ -99,6 +100,8 @@ pub struct App {
     pub changes: Changes,
     /// Use cases.
     pub subscriptions: Subscriptions,
+    /// Use cases.
+    pub outbox: Outbox,
     /// Reads access tokens.
     pub tokens: Arc<dyn AccessTokens>,
     /// Digests requests, and seals the answers to them that are kept.

@@ -16,8 +16,8 @@ use crate::extract::admit;
 use crate::jobs::lifecycle;
 use crate::openapi::{Describe, Operation};
 use crate::{
-    App, applications, audit, candidates, changes, docs, documents, employers, jobs, limits, portal, search,
-    subscriptions,
+    App, applications, audit, candidates, changes, docs, documents, employers, jobs, limits, notifications, portal,
+    search, subscriptions,
 };
 
 const GET: Method = Method::GET;
@@ -278,6 +278,11 @@ pub(crate) fn table() -> Vec<Entry> {
             "/subscription/add/plan",
             [on(POST, Action::Subscribe, subscriptions::subscribe, subscriptions::subscribe_doc)],
         ),
+        at("/outbox", [on(GET, Action::ReadOutbox, notifications::list, notifications::list_doc)]),
+        at("/outbox/backlog", [on(GET, Action::ReadOutbox, notifications::backlog, notifications::backlog_doc)]),
+        at("/outbox/purge", [on(POST, Action::ManageOutbox, notifications::purge, notifications::purge_doc)]),
+        at("/outbox/{id}", [on(GET, Action::ReadOutbox, notifications::details, notifications::details_doc)]),
+        at("/outbox/{id}/retry", [on(POST, Action::ManageOutbox, notifications::retry, notifications::retry_doc)]),
         at("/documents/resumes/{name}", [on(GET, Action::OpenResume, documents::resume, documents::resume_doc)]),
         at(
             "/documents/profile_pictures/{name}",

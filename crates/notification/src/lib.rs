@@ -4,8 +4,8 @@
 //! - A mail is rendered from a notification by one pair of templates per kind, text and HTML, in one HTML layout. What users
 //!   wrote is escaped in HTML and is one short line everywhere; no header can be slipped in through it.
 //! - A mail sent twice has the same `Message-ID` both times.
-//! - A mailer fails in one of two ways: *refused* means that the server will never take this mail, *unavailable* everything
-//!   else, a wrong password of ours included.
+//! - A mailer fails in one of three ways: *refused* means that the server will never take this mail, *away* that it takes none
+//!   from us now, because of a wrong password of ours say, *unavailable* everything else.
 //! - Errors hold neither the code that a mail brings nor the password of the mail server.
 //! - Only what [`is_for_development`] writes a mail to a file or the log.
 //!

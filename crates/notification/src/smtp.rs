@@ -11,8 +11,11 @@ use url::Url;
 use crate::text::shorten;
 use crate::{Composer, MailerError};
 
-/// Replies that refuse the server's own sign-in, not the mail (RFC 4954 §6): a mail must survive a wrong password.
-const SIGN_IN_REFUSED: [u16; 5] = [530, 532, 534, 535, 538];
+/// Replies that refuse us and not the mail (RFC 4954 §6, RFC 7504, RFC 5321 §3.8): it must survive a wrong password.
+const WE_ARE_REFUSED: [u16; 7] = [421, 521, 530, 532, 534, 535, 538];
+
+/// How many connections stay open for the next mails.
+const IDLE_CONNECTIONS: u32 = 32;
 
 /// Sends mail by SMTP, over a few connections that are kept open.
 ///
@@ -59,7 +62,8 @@ impl SmtpMailer {
                 }
             };
         }
-        let transport = transport.timeout(Some(timeout)).pool_config(PoolConfig::new()).build();
+        let transport =
+            transport.timeout(Some(timeout)).pool_config(PoolConfig::new().max_size(IDLE_CONNECTIONS)).build();
         Ok(Self { composer, transport, timeout })
     }
 }
@@ -75,18 +79,36 @@ impl Drop for SmtpMailer {
     }
 }
 
+impl SmtpMailer {
+    /// Does blocking work with the server; `None`: it is not done in time, or panicked.
+    async fn in_time<T: Send + 'static>(&self, work: impl FnOnce(&SmtpTransport) -> T + Send + 'static) -> Option<T> {
+        let transport = self.transport.clone();
+        let working = tokio::task::spawn_blocking(move || work(&transport));
+        tokio::time::timeout(self.timeout, working).await.ok()?.ok()
+    }
+
+    /// Whether the server greets us, and lets us in.
+    async fn is_there(&self) -> bool {
+        matches!(self.in_time(SmtpTransport::test_connection).await, Some(Ok(true)))
+    }
+}
+
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let message = self.composer.compose(mail)?.message;
-        let transport = self.transport.clone();
-        let sending = tokio::task::spawn_blocking(move || transport.send(&message));
-        match tokio::time::timeout(self.timeout, sending).await {
-            Ok(Ok(Ok(_))) => Ok(()),
-            Ok(Ok(Err(error))) => Err(failure(&error, mail)),
-            Ok(Err(_)) => Err(MailError::Unavailable("the mailer failed".to_owned())),
-            Err(_) => Err(MailError::Unavailable("the mail server did not answer in time".to_owned())),
-        }
+        let error = match self.in_time(move |transport| transport.send(&message)).await {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) => failure(&error, mail),
+            None => MailError::Unavailable("the mail server did not answer in time".to_owned()),
+        };
+        // Whatever it is that failed, it says nothing about the mail if no other one could be sent either.
+        Err(match error {
+            MailError::Refused(reason) | MailError::Unavailable(reason) if !self.is_there().await => {
+                MailError::Away(reason)
+            }
+            error => error,
+        })
     }
 }
 
@@ -106,7 +128,8 @@ fn trusting(host: &str, file: &Path) -> Result<TlsParameters, MailerError> {
 fn failure(error: &SmtpError, mail: &Mail) -> MailError {
     let reason = reason(&error.to_string(), mail);
     match error.status().map(u16::from) {
-        Some(status) if error.is_permanent() && !SIGN_IN_REFUSED.contains(&status) => MailError::Refused(reason),
+        Some(status) if WE_ARE_REFUSED.contains(&status) => MailError::Away(reason),
+        Some(_) if error.is_permanent() => MailError::Refused(reason),
         _ => MailError::Unavailable(reason),
     }
 }
@@ -114,9 +137,10 @@ fn failure(error: &SmtpError, mail: &Mail) -> MailError {
 /// The words of a server, which may quote the mail.
 fn reason(words: &str, mail: &Mail) -> String {
     let words = match &mail.content {
-        Notification::Welcome { code, .. } | Notification::PasswordReset { code, .. } => {
-            words.replace(code.expose(), "…")
-        }
+        Notification::Welcome { code, .. }
+        | Notification::PasswordReset { code, .. }
+        | Notification::EmailChange { code, .. }
+        | Notification::PhoneNumberChange { code, .. } => words.replace(code.expose(), "…"),
         _ => words.to_owned(),
     };
     shorten(&words, 300)

@@ -264,6 +264,8 @@ table! {
         created_at -> crate::time::Instant,
         sent_at -> Nullable<crate::time::Instant>,
         last_error -> Nullable<Text>,
+        priority -> Text,
+        claimed_by -> Nullable<Text>,
     }
 }
 
@@ -281,6 +283,8 @@ table! {
     schedule (task) {
         task -> Text,
         next_run_at -> crate::time::Instant,
+        claimed_by -> Nullable<Text>,
+        claimed_until -> Nullable<crate::time::Instant>,
     }
 }
 

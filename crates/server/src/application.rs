@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
-use jobportal_application::{Applications, Candidates, Changes, Employers, Jobs, ResponseCache, Search, Subscriptions};
+use jobportal_application::{
+    Applications, Candidates, Changes, Employers, Jobs, Outbox, ResponseCache, Search, Subscriptions,
+};
 use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist, VerifiedTokens};
 use jobportal_files::LocalFiles;
 use jobportal_http::{App, Drain, Executor, HttpSettings, Priority, Ready};
@@ -61,8 +63,8 @@ impl Application {
         let (ended_sessions, ended_drain) = EndedSessions::new(core.accounts(), denylist.clone(), lifetime)?;
         let mut drains = vec![database_drain, hashing_drain, strangers_drain, ended_drain];
         let worker = if settings.worker.enabled {
-            let (worker, drain) = core.worker(files.clone())?;
-            drains.push(drain);
+            let (worker, threads) = core.worker(files.clone())?;
+            drains.extend(threads);
             Some(worker)
         } else {
             None
@@ -79,6 +81,7 @@ impl Application {
             applications: Applications::new(store.clone(), clock.clone()),
             changes: Changes::new(store.clone(), clock.clone()),
             subscriptions: Subscriptions::new(store.clone(), clock.clone()),
+            outbox: Outbox::new(store.clone(), clock.clone()),
             tokens: Arc::new(VerifiedTokens::new(core.tokens.clone())),
             vault: core.vault.clone(),
             clock: clock.clone(),

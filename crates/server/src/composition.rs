@@ -128,15 +128,18 @@ impl Core {
     }
 
     /// A worker, and the threads it works on.
-    pub(crate) fn worker(&self, files: Arc<dyn FileStore>) -> Result<(Worker, Drain), StartError> {
+    pub(crate) fn worker(&self, files: Arc<dyn FileStore>) -> Result<(Worker, Vec<Drain>), StartError> {
         let mail = &self.settings.mail;
         let mailer = match &self.mailer {
             Some(mailer) => mailer.clone(),
             None => from_url(mail.url.expose(), &mail.from, mail.ca_file.as_deref(), mail.print, mail.timeout)?,
         };
         // What became of a mail is recorded however long it takes.
-        let (lane, drain) =
-            Executor::start("worker", Priority::Normal, usize::from(Worker::THREADS), WORKER_QUEUE, Duration::MAX)?;
+        let start = |name, threads: u16| {
+            Executor::start(name, Priority::Normal, usize::from(threads), WORKER_QUEUE, Duration::MAX)
+        };
+        let ((lane, drain), (tasks, tasks_drain)) =
+            (start("worker", Worker::DELIVERY_THREADS)?, start("tasks", Worker::THREADS - Worker::DELIVERY_THREADS)?);
         let worker = Worker {
             store: self.store.clone(),
             vault: self.vault.clone(),
@@ -145,9 +148,11 @@ impl Core {
             documents: self.documents(),
             files,
             lane,
+            tasks,
             settings: self.settings.clone(),
+            name: self.random.public_id().map_err(StartError::Keys)?,
         };
-        Ok((worker, drain))
+        Ok((worker, vec![drain, tasks_drain]))
     }
 }
 

@@ -1,12 +1,14 @@
+mod delivery;
+
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::StreamExt;
 use futures_util::future::join5;
 use jobportal_application::{
-    Clock, Deliveries, DeliveryPolicy, Documents, Error, FileStore, Jobs, Mail, Mailer, Outbox, RequestKey, Result,
-    Schedule, Store, Subscriptions, Vault,
+    Clock, Documents, Error, FileStore, Jobs, Mailer, Outbox, RequestKey, Result, Schedule, Store, Subscriptions,
+    TaskRun, Vault,
 };
 use jobportal_http::Executor;
 
@@ -14,17 +16,14 @@ use crate::logging::chain;
 use crate::settings::{Settings, time_delta};
 use crate::shutdown::Shutdown;
 
-/// How many mails are on their way at the same time.
-const CONCURRENT_MAILS: usize = 8;
-
-/// How much longer a claim holds than its mails may take: time to record what became of them.
-const LEASE_MARGIN: TimeDelta = TimeDelta::seconds(15);
-
 /// The pause after something failed that should work.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// How often, at most, to ask whether a periodic task is due.
 const SCHEDULE_POLL: Duration = Duration::from_secs(30);
+
+/// How often the claim of a run is renewed that takes long: well before [`Schedule::LEASE`] is over.
+const KEEP_EVERY: Duration = Duration::from_secs(20);
 
 const CLEAN_UP_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -53,8 +52,13 @@ pub(crate) struct Worker {
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) documents: Documents,
     pub(crate) files: Arc<dyn FileStore>,
+    /// For what takes a moment.
     pub(crate) lane: Executor,
+    /// For periodic tasks.
+    pub(crate) tasks: Executor,
     pub(crate) settings: Settings,
+    /// A name that no other worker has.
+    pub(crate) name: String,
 }
 
 /// What happened to the part of a periodic task that ran.
@@ -66,8 +70,11 @@ enum Progress {
 type Task = Arc<dyn Fn() -> Result<Progress> + Send + Sync>;
 
 impl Worker {
-    /// How many threads of the lane are of use.
-    pub(crate) const THREADS: u16 = 2;
+    /// How many threads record what becomes of mails.
+    pub(crate) const DELIVERY_THREADS: u16 = 2;
+
+    /// How many threads it has, each of which uses a connection.
+    pub(crate) const THREADS: u16 = Self::DELIVERY_THREADS + 1;
 
     /// Works until the end is asked for; a mail on its way is finished first.
     pub(crate) async fn run(self, shutdown: Shutdown) {
@@ -94,98 +101,86 @@ impl Worker {
         join5(self.deliver(&shutdown), renewal, closing, clean_up, sweep).await;
     }
 
-    async fn deliver(&self, shutdown: &Shutdown) {
-        let worker = &self.settings.worker;
-        // A claim outlasts the slowest possible batch, so that no mail is sent twice while the first attempt still runs, and not
-        // by much: if this process dies, its mails wait so long.
-        let rounds = usize::from(worker.batch).div_ceil(CONCURRENT_MAILS);
-        let lease = time_delta(self.settings.mail.timeout) * i32::try_from(rounds).unwrap_or(i32::MAX) + LEASE_MARGIN;
-        let policy = DeliveryPolicy { lease, ..DeliveryPolicy::default() };
-        let deliveries = Deliveries::new(self.store.clone(), self.vault.clone(), self.clock.clone(), policy);
-        while !shutdown.is_requested() {
-            let claim = deliveries.clone();
-            let limit = u32::from(worker.batch);
-            let pause = match self.on_lane(move || claim.claim(limit)).await {
-                Ok(mails) => {
-                    let is_full = mails.len() == usize::from(worker.batch);
-                    futures_util::stream::iter(mails)
-                        .take_until(shutdown.requested())
-                        .for_each_concurrent(CONCURRENT_MAILS, |mail| self.send(&deliveries, mail))
-                        .await;
-                    if is_full { Duration::ZERO } else { worker.poll_every }
-                }
-                Err(error) => {
-                    tracing::error!(error = chain(&error), "the outbox can't be read");
-                    RETRY_PAUSE
-                }
-            };
-            shutdown.pause(pause).await;
-        }
-    }
-
-    /// Sends one mail and records at once what became of it: what is not recorded is sent a second time.
-    async fn send(&self, deliveries: &Deliveries, mail: Mail) {
-        const RETRIES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
-        let outcome = self.mailer.send(&mail).await;
-        let (id, kind, attempt) = (mail.id.0, mail.content.kind(), mail.attempt);
-        match &outcome {
-            Ok(()) => tracing::debug!(id, kind, attempt, "mail sent"),
-            Err(error) => tracing::warn!(id, kind, attempt, %error, "mail not sent"),
-        }
-        let outcome = (mail.id, mail.attempt, outcome);
-        for pause in RETRIES.map(Some).into_iter().chain([None]) {
-            let (deliveries, outcome) = (deliveries.clone(), outcome.clone());
-            let Err(error) = self.on_lane(move || deliveries.settle(&[outcome])).await else { return };
-            tracing::error!(id, error = chain(&error), "the outcome of a mail can't be recorded");
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-            }
-        }
-    }
-
-    /// Does `run` once in each `every`, on one of all nodes.
-    async fn periodically<F: Future<Output = ()>>(
+    /// Does `run` once in each `every`, on one of all nodes. What is not done, because it failed, the end was asked for or the
+    /// node died, is begun anew.
+    async fn periodically<F: Future<Output = Progress>>(
         &self,
         name: &'static str,
         every: Duration,
         run: impl Fn() -> F,
         shutdown: &Shutdown,
     ) {
-        let schedule = Schedule::new(self.store.clone(), self.clock.clone());
+        let schedule = Schedule::new(self.store.clone(), self.clock.clone(), self.name.clone());
         while !shutdown.is_requested() {
-            let schedule = schedule.clone();
-            match self.on_lane(move || schedule.claim(name, time_delta(every))).await {
-                Ok(true) => run().await,
-                Ok(false) => {}
-                Err(error) => tracing::error!(task = name, error = chain(&error), "the schedule can't be read"),
+            let claim = schedule.clone();
+            let outcome = match self.on_lane(move || claim.claim(name)).await {
+                Ok(Some(claimed)) => self.run_claimed(&schedule, claimed, every, run()).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = outcome {
+                tracing::error!(task = name, error = chain(&error), "the schedule can't be read or written");
             }
             shutdown.pause(every.min(SCHEDULE_POLL)).await;
         }
     }
 
+    /// Holds the claim of a run as long as the run takes.
+    async fn run_claimed(
+        &self,
+        schedule: &Schedule,
+        claimed: TaskRun,
+        every: Duration,
+        run: impl Future<Output = Progress>,
+    ) -> Result<()> {
+        let mut run = pin!(run);
+        let progress = loop {
+            if let Ok(progress) = tokio::time::timeout(KEEP_EVERY, &mut run).await {
+                break progress;
+            }
+            let (keeper, run) = (schedule.clone(), claimed.clone());
+            if !self.on_lane(move || keeper.keep(&run)).await.unwrap_or(true) {
+                tracing::warn!(task = claimed.task, "another node has taken this run over");
+                return Ok(());
+            }
+        };
+        let schedule = schedule.clone();
+        self.on_lane(move || match progress {
+            Progress::Done => schedule.complete(&claimed, time_delta(every)),
+            Progress::More => schedule.release(&claimed),
+        })
+        .await
+    }
+
     /// Deletes contents of documents that no document has, and that are too old to belong to a request under way.
-    async fn sweep(&self) {
+    async fn sweep(&self) -> Progress {
         let before = self.clock.now() - UPLOAD_TIME;
         let documents = self.documents.clone();
         let orphans = async {
             let keys = self.files.stored_before(before).await?;
-            let orphans = self.on_lane(move || documents.without_document(&keys)).await?;
+            let orphans = self.as_task(move || documents.without_document(&keys)).await?;
             for key in &orphans {
                 self.files.delete(key).await?;
             }
             Ok::<_, Error>(orphans.len())
         };
         match orphans.await {
-            Ok(count) => tracing::info!(count, "deleted files that no document has"),
-            Err(error) => tracing::error!(error = chain(&error), "files that no document has can't be deleted"),
+            Ok(count) => {
+                tracing::info!(count, "deleted files that no document has");
+                Progress::Done
+            }
+            Err(error) => {
+                tracing::error!(error = chain(&error), "files that no document has can't be deleted");
+                Progress::More
+            }
         }
     }
 
-    async fn run_to_end(&self, name: &str, task: &Task, shutdown: &Shutdown) {
+    async fn run_to_end(&self, name: &str, task: &Task, shutdown: &Shutdown) -> Progress {
         while !shutdown.is_requested() {
             let run = Arc::clone(task);
-            match self.on_lane(move || run()).await {
-                Ok(Progress::Done) => return,
+            match self.as_task(move || run()).await {
+                Ok(Progress::Done) => return Progress::Done,
                 Ok(Progress::More) => {}
                 Err(error) => {
                     tracing::error!(task = name, error = chain(&error), "a periodic task failed");
@@ -193,11 +188,21 @@ impl Worker {
                 }
             }
         }
+        Progress::More
+    }
+
+    /// Does a part of a periodic task, which may take long: no mail waits for it.
+    async fn as_task<T: Send + 'static>(&self, job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        on(&self.tasks, job).await
     }
 
     async fn on_lane<T: Send + 'static>(&self, job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        self.lane.run(job).await.unwrap_or_else(|rejected| Err(Error::Unavailable(rejected.into())))
+        on(&self.lane, job).await
     }
+}
+
+async fn on<T: Send + 'static>(lane: &Executor, job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    lane.run(job).await.unwrap_or_else(|rejected| Err(Error::Unavailable(rejected.into())))
 }
 
 /// A task of batches, each of which tells how much it did; the last one did nothing.
@@ -222,11 +227,12 @@ fn clean_up(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, access_lifetime: Tim
         let counts = uow.usage().purge(ended.date_naive())?;
         Ok((codes, sessions, counts, uow.users().purge_unverified(unverified)?))
     })?;
-    let mails = Outbox::new(store.clone(), clock.clone()).purge()?;
+    let mails = Outbox::new(store.clone(), clock.clone()).purge(Outbox::KEEP_SETTLED)?;
     let answered = clock.now() - RequestKey::LIFETIME;
     let receipts = store.write(|uow| Ok(uow.receipts().purge(answered, RECEIPT_BATCH)?))?;
     tracing::info!(codes, sessions, counts, accounts, mails, receipts, "cleaned up");
-    Ok(if receipts < u64::from(RECEIPT_BATCH) { Progress::Done } else { Progress::More })
+    let is_all = receipts < u64::from(RECEIPT_BATCH) && mails < u64::from(Outbox::PURGE_BATCH);
+    Ok(if is_all { Progress::Done } else { Progress::More })
 }
 
 #[cfg(test)]
@@ -234,9 +240,12 @@ mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
-    use jobportal_application::{DeliveryStatus, MailError, NewNotification, Notification, PageRequest};
+    use jobportal_application::{
+        DeliveryStatus, Mail, MailError, NewNotification, Notification, OutboxFilter, PageRequest,
+    };
     use jobportal_domain::EmailAddress;
     use jobportal_files::LocalFiles;
+    use jobportal_http::Drain;
 
     use super::*;
     use crate::composition::{Core, Overrides};
@@ -281,8 +290,9 @@ mod tests {
         let (worker, drain) = core.worker(Arc::new(files)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(worker.run(shutdown.clone()));
-        drain.wait();
-        let page = Outbox::new(core.store.clone(), core.clock.clone()).list(None, PageRequest::new(1, 10).unwrap());
+        drain.into_iter().for_each(Drain::wait);
+        let page = Outbox::new(core.store.clone(), core.clock.clone())
+            .list(&OutboxFilter::default(), PageRequest::new(1, 10).unwrap());
         page.unwrap().items.iter().rev().map(|entry| entry.status).collect()
     }
 

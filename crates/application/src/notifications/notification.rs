@@ -1,6 +1,7 @@
 use jobportal_domain::{ApplicationId, ApplicationStatus, JobId, PlanName, SecurityChange};
 use serde::{Deserialize, Serialize};
 
+use super::MailPriority;
 use crate::Result;
 
 /// What a mail tells. `C` is the one-time code: sealed while it waits, in plain text when it is sent.
@@ -88,6 +89,21 @@ impl<C> Notification<C> {
             Self::ApplicationReceived { .. } => "application_received",
             Self::ApplicationStatusChanged { .. } => "application_status_changed",
             Self::SubscriptionExpired { .. } => "subscription_expired",
+        }
+    }
+
+    /// What its mail may overtake.
+    pub const fn priority(&self) -> MailPriority {
+        match self {
+            Self::Welcome { .. }
+            | Self::PasswordReset { .. }
+            | Self::EmailChange { .. }
+            | Self::PhoneNumberChange { .. }
+            | Self::EmailTaken
+            | Self::PasswordChanged
+            | Self::SecurityChanged { .. } => MailPriority::Urgent,
+            Self::ApplicationReceived { .. } | Self::ApplicationStatusChanged { .. } => MailPriority::Normal,
+            Self::SubscriptionExpired { .. } => MailPriority::Bulk,
         }
     }
 

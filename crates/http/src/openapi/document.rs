@@ -22,6 +22,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Jobs", "Post, change, find and take down jobs."),
     ("Applications", "Apply for jobs, and move applications through the pipeline."),
     ("Subscriptions", "Plans, and what they allow."),
+    ("Outbox", "Mails that wait, were sent or were given up, for admins."),
     ("Documents", "Files of profiles and applications, at the addresses that answers hold."),
     ("Portal", "The portal itself."),
 ];

@@ -20,7 +20,7 @@ pub(super) fn run(settings: Settings) -> Outcome {
         shutdown.clone().on_signal().map_err(StartError::System)?;
         tracing::info!("delivering mail and running periodic tasks");
         worker.run(shutdown).await;
-        drain(vec![threads]).await;
+        drain(threads).await;
         Ok(())
     })
 }

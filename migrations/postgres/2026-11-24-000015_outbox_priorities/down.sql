@@ -1,0 +1,7 @@
+ALTER TABLE schedule DROP COLUMN claimed_by, DROP COLUMN claimed_until;
+DROP INDEX outbox_kind_idx;
+DROP INDEX outbox_order_idx;
+DROP INDEX outbox_in_flight_key;
+DROP INDEX outbox_due_idx;
+ALTER TABLE outbox DROP COLUMN priority, DROP COLUMN claimed_by;
+CREATE INDEX outbox_due_idx ON outbox (next_attempt_at, id) WHERE status = 'pending';
