@@ -103,6 +103,27 @@ process_tests! {
         assert!(all.iter().all(|event| event["route"] != "/account/login-user-info/"));
     }
 
+    async fn what_an_admin_does_with_the_outbox_is_logged(database) {
+        let sink = SmtpSink::start().await;
+        let settings = [("log.format", "json"), ("mail.url", sink.url()), ("JOBPORTAL_SUPERUSER_PASSWORD", PASSWORD)];
+        let program = Program::new(database.url(), &settings);
+        let make = ["createsuperuser", "--email", "ada@example.com", "--contract-number", "01722222222"];
+        assert!(program.run(&make).success);
+        let (running, client) = program.serve(&[]);
+        let body = json!({ "email_or_phone": "ada@example.com", "password": PASSWORD });
+        let tokens = post(&client, "/account/login/", None, body).await.1;
+        let token = tokens["access_token"].as_str();
+        assert_eq!(client.call("GET", "/outbox/", token, None).await.status, 200);
+        assert_eq!(post(&client, "/outbox/purge/", token, json!({})).await.0, 200);
+        assert_eq!(post(&client, "/outbox/4711/retry/", token, json!({})).await.0, 404);
+        let all = events(&running.terminate().stderr);
+        let of_outbox = all.iter().filter(|event| event["route"].as_str().unwrap().starts_with("/outbox"));
+        let told: Vec<_> = of_outbox
+            .map(|event| (event["route"].as_str().unwrap(), event["outcome"].as_str().unwrap(), event["user_id"].is_i64()))
+            .collect();
+        assert_eq!(told, [("/outbox/purge", "succeeded", true), ("/outbox/{id}/retry", "refused", true)]);
+    }
+
     async fn nothing_that_a_client_sends_makes_a_line_of_the_log(database) {
         let sink = SmtpSink::start().await;
         for format in ["text", "json"] {

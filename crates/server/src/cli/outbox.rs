@@ -23,7 +23,7 @@ enum Action {
         /// Only those that have come so far
         #[arg(long, value_parser = PossibleValuesParser::new(DeliveryStatus::ALL.iter().map(|status| status.as_str())))]
         status: Option<String>,
-        /// Only those of this kind, such as password_reset
+        /// Only those of this kind, as it is shown here
         #[arg(long)]
         kind: Option<String>,
         /// Which page
