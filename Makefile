@@ -16,10 +16,10 @@ export CARGO FEATURES
 run:
 	$(CARGO) run -p jobportal $(FEATURES) -- $(ARGS)
 
-# All tests: those in Rust, on SQLite and on a PostgreSQL that is started for them, then the suites in other languages. A suite whose
+# All tests: those in Rust, on SQLite and on a PostgreSQL and a Redis that are started for them, then the suites in other languages. A suite whose
 # language is missing is skipped, and told at the end; REQUIRE_ALL=1 makes that a failure.
 test:
-	tests/with-postgres.sh $(CARGO) test --workspace --no-fail-fast $(FEATURES)
+	tests/with-redis.sh tests/with-postgres.sh $(CARGO) test --workspace --no-fail-fast $(FEATURES)
 	tests/suites.sh contract clients browser
 
 # The portal held against its OpenAPI document, as each role.

@@ -62,7 +62,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
-    ("jobportal-cache", &["jobportal-application", "async-trait", "chrono", "moka"]),
+    (
+        "jobportal-cache",
+        &[
+            "jobportal-domain",
+            "jobportal-application",
+            "async-trait",
+            "bytes",
+            "chrono",
+            "deadpool-redis",
+            "futures-util",
+            "moka",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+    ),
     ("jobportal-files", &["jobportal-application", "async-trait", "bytes", "chrono", "tempfile", "tokio"]),
     (
         "jobportal-http",

@@ -34,6 +34,7 @@ mod lifecycle;
 mod limits;
 mod mail;
 mod mailers;
+mod nodes;
 mod notifications;
 mod outage;
 mod passwords;

@@ -1,4 +1,4 @@
-use jobportal_application::Error;
+use jobportal_application::{Error, UnitOfWork};
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, DocumentKind, EmployerDetails, JobApplication,
     JobId, PersonalDetails, ProfessionalDetails, Section, UserType, Version,
@@ -6,7 +6,7 @@ use jobportal_domain::{
 use jobportal_tests::database::TestDatabase;
 
 use crate::fixtures::{
-    after, apply, at_once, candidate, document, employer, job, new_application, new_user, now, page, text,
+    after, apply, at_once, candidate, document, employer, job, new_application, new_user, now, page, posting, text,
 };
 
 on_both![
@@ -15,6 +15,7 @@ on_both![
     of_concurrent_applications_one_is_stored,
     an_application_to_nothing_is_refused,
     a_move_is_kept,
+    each_write_of_what_is_shown_of_applications_makes_another_state_and_no_other_write_does,
     applications_to_a_job_are_listed_oldest_first,
     applications_of_a_candidate_are_listed_oldest_first,
     the_parties_of_an_application_can_be_told,
@@ -141,6 +142,87 @@ fn a_move_is_kept(db: &TestDatabase) {
             })
             .unwrap();
     }
+}
+
+fn each_write_of_what_is_shown_of_applications_makes_another_state_and_no_other_write_does(db: &TestDatabase) {
+    let store = db.store();
+    let ((owner, employer_id), (_, other_employer)) = (employer(&*store, 1), employer(&*store, 2));
+    let ((_, ann), (_, bob), (_, eve)) = (candidate(&*store, 3), candidate(&*store, 4), candidate(&*store, 5));
+    let (wanted, other) = (job(&*store, employer_id, "Wanted"), job(&*store, other_employer, "Other"));
+    let (of_ann, of_eve) = (apply(&*store, wanted, ann), apply(&*store, other, eve));
+    let states = || {
+        let read = |uow: &mut dyn UnitOfWork| {
+            let list = uow.applications().list_state(wanted, page(1, 2))?.unwrap();
+            let details = uow.applications().details_state(of_ann)?.unwrap();
+            let deadline = uow.jobs().find(wanted)?.unwrap().job.posting.deadline;
+            assert_eq!(
+                [(list.job_owner, list.deadline); 2],
+                [(owner, deadline), (details.job_owner, details.deadline)]
+            );
+            Ok([list.text, details.text])
+        };
+        store.read(read).unwrap()
+    };
+    let mut before = states();
+    // Whether the state of the list is another one after a write, and that of the application of Ann.
+    let mut changes = |write: &dyn Fn(&mut dyn UnitOfWork) -> Result<(), Error>| {
+        store.write(|uow| write(uow)).unwrap();
+        let after = states();
+        let changed = [0, 1].map(|which| before[which] != after[which]);
+        before = after;
+        changed
+    };
+    let moved = |uow: &mut dyn UnitOfWork, id| {
+        let mut application = uow.applications().lock(id)?.unwrap().application;
+        application.move_to(ApplicationStatus::Offered, after(7)).unwrap();
+        Ok(uow.applications().update_status(&application)?)
+    };
+    let personal = |uow: &mut dyn UnitOfWork, id, version| {
+        Ok(uow.candidates().update_personal(id, &PersonalDetails::default(), None, Version(version), now())?)
+    };
+    let professional = |uow: &mut dyn UnitOfWork, id, version| {
+        let details = ProfessionalDetails::default();
+        Ok(uow.candidates().save_professional(id, &details, None, Version(version), now()).map(|_| ())?)
+    };
+    let company = |uow: &mut dyn UnitOfWork, id| {
+        Ok(uow.employers().update(id, &EmployerDetails::default(), None, Version(2), now())?)
+    };
+    let revised = |uow: &mut dyn UnitOfWork, id, title| {
+        let mut job = uow.jobs().lock(id)?.unwrap().job;
+        job.revise(posting(title), after(1)).unwrap();
+        Ok(uow.jobs().update(&job)?)
+    };
+    assert_eq!(changes(&|uow| moved(uow, of_ann)), [true, true]);
+    assert_eq!(changes(&|uow| personal(uow, ann, 2)), [true, true]);
+    assert_eq!(changes(&|uow| professional(uow, ann, 3)), [true, true]);
+    assert_eq!(changes(&|uow| revised(uow, wanted, "Lead")), [true, true]);
+    assert_eq!(
+        changes(&|uow| Ok(uow.applications().insert(&new_application(wanted, bob)).map(|_| ())?)),
+        [true, false]
+    );
+    assert_eq!(changes(&|uow| personal(uow, bob, 2)), [true, false]);
+    // The list shows the employer by id.
+    assert_eq!(changes(&|uow| company(uow, employer_id)), [false, true]);
+    assert_eq!(changes(&|uow| Ok(uow.jobs().close_due(after(1_000_000), 10).map(|_| ())?)), [true, true]);
+
+    assert_eq!(changes(&|uow| moved(uow, of_eve)), [false, false]);
+    assert_eq!(changes(&|uow| personal(uow, eve, 2)), [false, false]);
+    assert_eq!(changes(&|uow| revised(uow, other, "Lead")), [false, false]);
+    assert_eq!(changes(&|uow| company(uow, other_employer)), [false, false]);
+    assert_eq!(
+        changes(&|uow| Ok(uow.applications().insert(&new_application(other, bob)).map(|_| ())?)),
+        [false, false]
+    );
+
+    store
+        .read(|uow| {
+            assert_eq!(uow.applications().list_state(JobId(99), page(1, 2))?, None);
+            assert_eq!(uow.applications().details_state(ApplicationId(99))?, None);
+            let [first, second] = [1, 2].map(|number| uow.applications().list_state(wanted, page(number, 1)).unwrap());
+            assert_ne!(first, second, "the profiles of each page");
+            Ok(())
+        })
+        .unwrap();
 }
 
 fn applications_to_a_job_are_listed_oldest_first(db: &TestDatabase) {

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use jobportal_application::{ChangeListener, Error, Store, Subject, UnitOfWork};
+use jobportal_application::{ChangeListener, Error, NewNotification, Notification, Store, Subject, UnitOfWork};
 use jobportal_domain::{EmployerDetails, JobId, PlanName, UserType, Version};
 use jobportal_tests::database::TestDatabase;
 
 use crate::fixtures::{
-    after, apply, candidate, document, employer, job, new_application, new_user, now, page, posting, text,
+    after, apply, candidate, document, email, employer, job, new_application, new_user, now, page, posting, text,
 };
 
 on_both! {
@@ -68,6 +68,11 @@ fn each_write_of_what_answers_show_is_told_when_it_is_done(database: &TestDataba
     assert_eq!(told(), [Subject::Employer(owner)]);
     let closed = store.write(|uow| Ok(uow.jobs().close_due(after(1_000_000), 10)?)).unwrap();
     assert_eq!((closed, told()), (1, vec![Subject::Job(job)]));
+
+    let content = Notification::PasswordChanged;
+    let mail = NewNotification { recipient: email("ann@example.com"), content, created_at: now() };
+    store.write(|uow| Ok(uow.outbox().enqueue(&mail)?)).unwrap();
+    assert_eq!(told(), [Subject::Outbox]);
 
     let mut plan = store.read(|uow| Ok(uow.plans().find_by_name(PlanName::Basic)?.unwrap())).unwrap();
     plan.revise(plan.terms.clone(), now());

@@ -324,6 +324,8 @@ fn cases(world: &World) -> Vec<Case> {
             uow.applications().update_status(&application)
         }),
         case("applications: details", move |uow| uow.applications().details(application)),
+        case("applications: state of one", move |uow| uow.applications().details_state(application)),
+        case("applications: state of those of job", move |uow| uow.applications().list_state(job, page(1, 1))),
         case("applications: of job", move |uow| uow.applications().list_by_job(job, page(1, 1))),
         case("applications: of candidate", move |uow| uow.applications().list_by_candidate(user, page(1, 1))),
         case("applications: parties", move |uow| uow.applications().parties(application)),

@@ -1,4 +1,4 @@
-//! Support library of the black-box suites: a portal, a database and a mail server of its own for each test.
+//! Support library of the black-box suites: a portal, a database, a Redis and a mail server of its own for each test.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -13,6 +13,7 @@ pub mod client;
 pub mod contract;
 pub mod database;
 pub mod process;
+pub mod redis;
 pub mod smtp;
 
 use std::time::{Duration, Instant};

@@ -13,7 +13,7 @@ use crate::jobs::{self, NO_JOB, find_any_own};
 use crate::subscriptions::plan_in_force;
 use crate::{
     Action, Actor, Allowance, Clock, Error, NewDocument, Once, Page, PageRequest, Precondition, RatePolicy,
-    RepositoryError, Result, Store, UnitOfWork, events,
+    RepositoryError, Result, Stamp, Stamped, Store, UnitOfWork, events,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -82,6 +82,26 @@ pub struct JobApplications {
     pub applications: Page<ReceivedApplication>,
 }
 
+/// By what is known whether an answer about applications is still true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationsState {
+    /// The account of the job's employer.
+    pub job_owner: UserId,
+    /// When the job expires.
+    pub deadline: DateTime<Utc>,
+    /// Another text after each write of anything that the answer shows.
+    pub text: String,
+}
+
+impl ApplicationsState {
+    /// The stamp of what `actor` gets to see at `now`, if it is theirs to see.
+    fn stamp_for(self, actor: &Actor, now: DateTime<Utc>) -> Option<Stamp> {
+        // All that time changes of a job is whether it has expired.
+        let stamp = || Stamp::new(format!("{} {}", self.text, u8::from(self.deadline <= now)));
+        (self.job_owner == actor.user_id).then(stamp)
+    }
+}
+
 /// Whom an application concerns, as far as a mail needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApplicationParties {
@@ -110,6 +130,10 @@ pub trait ApplicationRepository {
     fn update_status(&mut self, application: &JobApplication) -> Result<(), RepositoryError>;
     /// Finds an application with everything that belongs to it.
     fn details(&mut self, id: ApplicationId) -> Result<Option<ApplicationDetails>, RepositoryError>;
+    /// The state of what [`Self::details`] finds.
+    fn details_state(&mut self, id: ApplicationId) -> Result<Option<ApplicationsState>, RepositoryError>;
+    /// The state of what [`Self::list_by_job`] finds, and of the job.
+    fn list_state(&mut self, job: JobId, page: PageRequest) -> Result<Option<ApplicationsState>, RepositoryError>;
     /// Applications to a job, oldest first, in a constant number of queries.
     fn list_by_job(&mut self, job: JobId, page: PageRequest) -> Result<Page<ReceivedApplication>, RepositoryError>;
     /// Applications of the candidate with account `user`, oldest first.
@@ -131,6 +155,8 @@ pub struct ApplyForJob {
     pub form: ApplicationForm,
     /// The résumé to send with it, whose content is stored already.
     pub resume: Option<NewDocument>,
+    /// The candidate is believed to have applied before. It is looked up in any case; then by a read first, which waits for no writer.
+    pub is_believed_repeated: bool,
 }
 
 /// What applying came to.
@@ -160,16 +186,18 @@ impl Applications {
         actor.require(Action::Apply)?;
         require_own(request.job, request.job_id)?;
         let now = self.clock.now();
+        if request.is_believed_repeated
+            && once.is_unkeyed()
+            && self.store.read(|uow| Ok(applicant(uow, actor, request)?.has_applied))?
+        {
+            return Ok(Submission::AlreadyApplied);
+        }
         once.write(&*self.store, now, |uow| {
-            let candidate_id =
-                uow.candidates().id_of_user(actor.user_id)?.ok_or(Error::NotFound("Candidate profile not found."))?;
-            require_own(request.candidate, candidate_id)?;
-            let found = uow.jobs().find(request.job_id)?.ok_or(NO_JOB)?;
-            jobs::check(Action::Apply, actor, &found.job, found.owner)?;
-            if uow.applications().exists(request.job_id, candidate_id)? {
+            let Applicant { candidate_id, job, has_applied } = applicant(uow, actor, request)?;
+            if has_applied {
                 return Ok(Submission::AlreadyApplied);
             }
-            found.job.check_open(now)?;
+            job.check_open(now)?;
             // What only reads comes first: from its insert on, the application holds up the others of its employer.
             let limit = plan_in_force(uow, actor.user_id, now)?.max_job_applications_per_day;
             let resume = match &request.resume {
@@ -206,12 +234,25 @@ impl Applications {
     }
 
     /// The applications to one of the caller's jobs, oldest first.
-    pub fn of_job(&self, actor: &Actor, job_id: JobId, page: PageRequest) -> Result<JobApplications> {
+    pub fn of_job(&self, actor: &Actor, job_id: JobId, page: PageRequest) -> Result<Stamped<JobApplications>> {
+        actor.require(Action::ReadApplications)?;
+        let read_at = self.clock.now();
         self.store.read(|uow| {
+            let state = uow.applications().list_state(job_id, page)?;
             let job = find_any_own(uow, actor, Action::ReadApplications, job_id)?;
             let applications = uow.applications().list_by_job(job_id, page)?.or_invalid()?;
-            Ok(JobApplications { job, applications })
+            let stamp = state.and_then(|state| state.stamp_for(actor, read_at));
+            Ok(Stamped { value: JobApplications { job, applications }, stamp, read_at })
         })
+    }
+
+    /// The stamp of what [`Self::of_job`] answers now, by one statement; `None` where the caller is not the job's employer, and that
+    /// decides.
+    pub fn of_job_stamp(&self, actor: &Actor, job_id: JobId, page: PageRequest) -> Result<Option<Stamp>> {
+        actor.require(Action::ReadApplications)?;
+        let now = self.clock.now();
+        let state = self.store.read_one(|uow| Ok(uow.applications().list_state(job_id, page)?))?;
+        Ok(state.and_then(|state| state.stamp_for(actor, now)))
     }
 
     /// The caller's own applications, oldest first.
@@ -221,13 +262,24 @@ impl Applications {
     }
 
     /// An application to one of the caller's jobs.
-    pub fn details(&self, actor: &Actor, id: ApplicationId) -> Result<ApplicationDetails> {
+    pub fn details(&self, actor: &Actor, id: ApplicationId) -> Result<Stamped<ApplicationDetails>> {
         actor.require(Action::ReadApplications)?;
+        let read_at = self.clock.now();
         self.store.read(|uow| {
-            let found = uow.applications().details(id)?.ok_or(NO_APPLICATION)?;
-            actor.require_on(Action::ReadApplications, found.job.employer.user_id, NO_APPLICATION)?;
-            Ok(found)
+            let state = uow.applications().details_state(id)?;
+            let value = uow.applications().details(id)?.ok_or(NO_APPLICATION)?;
+            actor.require_on(Action::ReadApplications, value.job.employer.user_id, NO_APPLICATION)?;
+            let stamp = state.and_then(|state| state.stamp_for(actor, read_at));
+            Ok(Stamped { value, stamp, read_at })
         })
+    }
+
+    /// The stamp of what [`Self::details`] answers now, as [`Self::of_job_stamp`].
+    pub fn details_stamp(&self, actor: &Actor, id: ApplicationId) -> Result<Option<Stamp>> {
+        actor.require(Action::ReadApplications)?;
+        let now = self.clock.now();
+        let state = self.store.read_one(|uow| Ok(uow.applications().details_state(id)?))?;
+        Ok(state.and_then(|state| state.stamp_for(actor, now)))
     }
 
     /// Moves an application to one of the caller's jobs; the candidate is told if that changes anything.
@@ -251,6 +303,24 @@ impl Applications {
             Ok(application)
         })
     }
+}
+
+/// Who applies for what.
+struct Applicant {
+    candidate_id: CandidateId,
+    job: Job,
+    has_applied: bool,
+}
+
+/// Finds out who applies for what, and refuses who may not.
+fn applicant(uow: &mut dyn UnitOfWork, actor: &Actor, request: &ApplyForJob) -> Result<Applicant> {
+    let candidate_id =
+        uow.candidates().id_of_user(actor.user_id)?.ok_or(Error::NotFound("Candidate profile not found."))?;
+    require_own(request.candidate, candidate_id)?;
+    let found = uow.jobs().find(request.job_id)?.ok_or(NO_JOB)?;
+    jobs::check(Action::Apply, actor, &found.job, found.owner)?;
+    let has_applied = uow.applications().exists(request.job_id, candidate_id)?;
+    Ok(Applicant { candidate_id, job: found.job, has_applied })
 }
 
 /// Counts one application towards the `limit` of today.

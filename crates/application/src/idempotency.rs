@@ -84,6 +84,11 @@ impl<'a, T> Once<'a, T> {
         Self(Some(Keyed { key, vault, render }))
     }
 
+    /// Whether every call makes something.
+    pub(crate) fn is_unkeyed(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Does `work` in a transaction, unless it was done before.
     pub(crate) fn write(
         self,

@@ -9,16 +9,16 @@
 //! | Employers | [`Employers`] | [`ReviseEmployer`], [`Saved`] | [`EmployerRepository`] |
 //! | Jobs | [`Jobs`] | [`JobDetails`] | [`JobRepository`] with [`OwnedJob`] |
 //! | Search | [`Search`] | [`SearchRequest`], [`JobFilter`], [`PayFilter`], [`JobOrder`], [`SearchStart`], [`SearchPosition`], [`FoundJobs`], [`FoundJob`], [`Facet`], [`FacetCounts`], [`FacetCount`], [`Suggestion`], [`SuggestionKind`] | [`JobSearch`] |
-//! | Applications | [`Applications`] | [`ApplyForJob`], [`Submission`], [`ApplicationDetails`], [`JobApplications`], [`ReceivedApplication`], [`JobWithEmployer`] | [`ApplicationRepository`] with [`NewApplication`], [`OwnedApplication`], [`ApplicationParties`] |
+//! | Applications | [`Applications`] | [`ApplyForJob`], [`Submission`], [`ApplicationDetails`], [`JobApplications`], [`ReceivedApplication`], [`JobWithEmployer`] | [`ApplicationRepository`] with [`NewApplication`], [`OwnedApplication`], [`ApplicationParties`], [`ApplicationsState`] |
 //! | Changes | [`Changes`] | [`JobChange`], [`ApplicationChange`] | [`ChangeRepository`] |
 //! | Plans | [`Subscriptions`] | [`PlanUsage`] | [`PlanRepository`], [`SubscriptionRepository`], [`UsageRepository`] |
 //! | Documents | [`Documents`] | [`NewDocument`], [`DocumentChange`] | [`DocumentRepository`], [`FileStore`] with [`FileError`] |
-//! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`MailPriority`], [`OutboxEntry`], [`OutboxFilter`], [`DeliveryStatus`], [`Backlog`], [`Requeue`] | [`Mailer`] with [`MailError`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`DeliveryClaim`], [`DeliveryAttempt`], [`FailedDelivery`], [`SealedCode`] |
+//! | Mail | [`Deliveries`], [`DeliveryPolicy`], [`Outbox`] | [`Notification`], [`Mail`], [`MailPriority`], [`OutboxEntry`], [`OutboxFilter`], [`DeliveryStatus`], [`Backlog`], [`Requeue`] | [`Mailer`] with [`MailError`], [`MailSignal`], [`OutboxRepository`] with [`NewNotification`], [`QueuedNotification`], [`DeliveryClaim`], [`DeliveryAttempt`], [`FailedDelivery`], [`SealedCode`] |
 //! | Limits | | [`Allowance`], [`RateDecision`], [`TooEarly`] | [`RateLimiter`] with [`RatePolicy`], [`DelayPolicy`] |
 //! | Changes by several people | | [`Precondition`] | |
 //! | Repeated requests | [`Once`] | [`RequestKey`], [`Receipt`] | [`ReceiptRepository`] with [`StoredReceipt`] |
 //! | Periodic tasks | [`Schedule`] | [`TaskRun`] | [`ScheduleRepository`] |
-//! | Answers kept ready | | [`Subject`] | [`ChangeListener`], [`ResponseCache`] with [`Moment`] |
+//! | Answers kept ready | | [`Subject`], [`Stamp`], [`Stamped`] | [`ChangeListener`], [`ResponseCache`] with [`Moment`], [`AnswerCache`], [`Nodes`] |
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
 //! | Cryptography and time | | [`AccessClaims`] | [`PasswordHasher`], [`AccessTokens`], [`RandomSource`], [`OneTimePasswords`], [`Vault`], [`Clock`] with [`SystemClock`] |
 //! | Lists | | [`PageRequest`], [`Page`]; [`SliceRequest`], [`Slice`], [`Position`] | |
@@ -50,6 +50,7 @@ mod schedule;
 mod search;
 mod security;
 mod seeding;
+mod signal;
 mod store;
 mod subscriptions;
 
@@ -61,8 +62,8 @@ pub use accounts::{
 };
 pub use actor::Actor;
 pub use applications::{
-    ApplicationDetails, ApplicationParties, ApplicationRepository, Applications, ApplyForJob, JobApplications,
-    JobWithEmployer, NewApplication, OwnedApplication, ReceivedApplication, Submission,
+    ApplicationDetails, ApplicationParties, ApplicationRepository, Applications, ApplicationsState, ApplyForJob,
+    JobApplications, JobWithEmployer, NewApplication, OwnedApplication, ReceivedApplication, Submission,
 };
 pub use authorization::{Action, Relation, Role, Verdict};
 pub use candidates::{CandidateAccount, CandidateRepository, Candidates, RevisePersonal, ReviseProfessional, Saved};
@@ -81,7 +82,7 @@ pub use notifications::{
 };
 pub use page::{Page, PageRequest, Position, Slice, SliceRequest};
 pub use precondition::Precondition;
-pub use responses::{ChangeListener, Moment, ResponseCache, Subject};
+pub use responses::{AnswerCache, ChangeListener, Moment, Nodes, ResponseCache, Stamp, Stamped, Subject};
 pub use schedule::{Schedule, ScheduleRepository, TaskRun};
 pub use search::{
     Facet, FacetCount, FacetCounts, FoundJob, FoundJobs, JobFilter, JobOrder, JobSearch, PayFilter, Search,
@@ -89,6 +90,7 @@ pub use search::{
 };
 pub use security::{AccessClaims, AccessTokens, OneTimePasswords, PasswordHasher, RandomSource, Vault};
 pub use seeding::{BulkRepository, SeedApplication, SeedCandidate, SeedEmployer, SeedJob, SeedUser};
+pub use signal::MailSignal;
 pub use store::{Access, Store, UnitOfWork, Work};
 pub use subscriptions::{PlanRepository, PlanUsage, SubscriptionRepository, Subscriptions, UsageRepository};
 

@@ -31,11 +31,12 @@ pub use crate::idempotency::MockReceiptRepository;
 pub use crate::jobs::MockJobRepository;
 pub use crate::limits::{MockRateLimiter, MockSessionDenylist};
 pub use crate::notifications::{MockMailer, MockOutboxRepository};
-pub use crate::responses::{MockChangeListener, MockResponseCache};
+pub use crate::responses::{MockAnswerCache, MockChangeListener, MockNodes, MockResponseCache};
 pub use crate::schedule::MockScheduleRepository;
 pub use crate::search::MockJobSearch;
 pub use crate::security::{MockAccessTokens, MockOneTimePasswords, MockPasswordHasher, MockRandomSource, MockVault};
 pub use crate::seeding::MockBulkRepository;
+pub use crate::signal::MockMailSignal;
 pub use crate::subscriptions::{MockPlanRepository, MockSubscriptionRepository, MockUsageRepository};
 use crate::{
     Access, ApplicationRepository, BulkRepository, CandidateRepository, ChangeRepository, CodeRepository,

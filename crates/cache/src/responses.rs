@@ -5,9 +5,6 @@ use std::time::Duration;
 use jobportal_application::{ChangeListener, Moment, ResponseCache, Subject};
 use moka::sync::Cache;
 
-/// How long an answer is kept at most: a writer in another process, such as a command, tells nothing here.
-const LIFETIME: Duration = Duration::from_secs(60);
-
 /// How many jobs are told apart, and as many employers. Where two fall together, a change of one costs the other a read.
 const SLOTS: u16 = 8192;
 
@@ -39,6 +36,8 @@ impl LastChanges {
             Subject::Employer(id) => self.employers.get(slot(id.0)),
             Subject::Jobs => Some(&self.any_job),
             Subject::Plans => Some(&self.plans),
+            // No answer shows it.
+            Subject::Outbox => None,
             Subject::Everything => Some(&self.everything),
         }
     }
@@ -64,13 +63,14 @@ struct Entry<R> {
 }
 
 impl<R: Clone + Send + Sync + 'static> MemoryResponseCache<R> {
-    /// Keeps answers of at most so many bytes together; `size` tells how many one has.
-    pub fn new(max_bytes: u64, size: impl Fn(&R) -> usize + Send + Sync + 'static) -> Self {
+    /// Keeps answers of at most so many bytes together, and each for `lifetime` at most: not every writer in another process can tell
+    /// what it changed. `size` tells how many bytes an answer has.
+    pub fn new(max_bytes: u64, lifetime: Duration, size: impl Fn(&R) -> usize + Send + Sync + 'static) -> Self {
         let weigh = move |key: &Arc<str>, entry: &Arc<Entry<R>>| {
             u32::try_from(OVERHEAD + key.len() + size(&entry.response)).unwrap_or(u32::MAX)
         };
         Self {
-            entries: Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_live(LIFETIME).build(),
+            entries: Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_live(lifetime).build(),
             changes: AtomicU64::new(0),
             last_changes: LastChanges::default(),
         }
@@ -124,11 +124,12 @@ mod tests {
 
     use super::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
     const JOB: Subject = Subject::Job(JobId(1));
     const EMPLOYER: Subject = Subject::Employer(EmployerId(1));
 
     fn cache() -> MemoryResponseCache<&'static str> {
-        MemoryResponseCache::new(1_000_000, |text: &&str| text.len())
+        MemoryResponseCache::new(1_000_000, MINUTE, |text: &&str| text.len())
     }
 
     fn kept(subjects: &[Subject]) -> MemoryResponseCache<&'static str> {
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn it_holds_no_more_than_it_may() {
-        let cache = MemoryResponseCache::new(100_000, |_: &u32| 1_000);
+        let cache = MemoryResponseCache::new(100_000, MINUTE, |_: &u32| 1_000);
         for number in 0..10_000 {
             cache.put(&number.to_string(), number, &[JOB], cache.moment());
         }

@@ -1,9 +1,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use jobportal_application::{
-    ApplicationDetails, ApplyForJob, DocumentChange, NewDocument, ReceivedApplication, Saved, Submission,
+    ApplicationDetails, ApplyForJob, DocumentChange, NewDocument, Page, ReceivedApplication, Saved, Stamp, Submission,
 };
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, DocumentKind, Job, JobApplication, JobId, Money, Text,
@@ -24,6 +25,7 @@ use crate::input::Input;
 use crate::jobs::{JobBody, JobWithEmployerBody};
 use crate::openapi::{Operation, one_of, schema_of};
 use crate::page::{Paging, page_headers};
+use crate::responses::Kept;
 use crate::wire::{self, DocumentPath, IdInput, StatusBody, TextOrNumber, Timestamp};
 use crate::{App, limits};
 
@@ -171,13 +173,16 @@ pub(crate) async fn submit(
         }
         Submission::AlreadyApplied => HttpResponse::Ok().json(StatusBody { status: "Already Applied" }),
     };
+    // What is kept says no more than that it is worth to look.
+    let (known, applied) = (format!("job_application_{}_{id}", actor.user_id), Stamp::new("applied"));
+    let is_believed_repeated = app.answers.get(&known, &applied).await.is_some();
     let (answer, allowance) = run_with_upload(&app, resume, move |app, resume| {
         let resume = match resume {
             DocumentChange::Replace(document) => Some(document),
             DocumentChange::Keep | DocumentChange::Remove => None,
         };
         let unused = resume.as_ref().map(NewDocument::storage_key);
-        let command = ApplyForJob { job_id: JobId(id), job, candidate, form, resume };
+        let command = ApplyForJob { job_id: JobId(id), job, candidate, form, resume, is_believed_repeated };
         let (mut allowance, mut discarded) = (None, Vec::new());
         let answer = answer_once(app, key, answer, |once| {
             let submission = app.applications.submit(&actor, &command, once)?;
@@ -190,6 +195,9 @@ pub(crate) async fn submit(
         Ok(Saved { value: (answer, allowance), discarded })
     })
     .await?;
+    if !is_believed_repeated {
+        app.answers.put(&known, &applied, Bytes::new()).await;
+    }
     limits::tell(&request, allowance);
     Ok(answer.into())
 }
@@ -243,18 +251,29 @@ pub(crate) async fn of_job(
     PathId(id): PathId,
     Paging(page): Paging<100>,
 ) -> Answer {
-    let found = app.run(move |app| app.applications.of_job(&actor, JobId(id), page)).await?;
-    if found.applications.total == 0 {
-        return Err(ApiError::Documented {
-            status: StatusCode::NOT_FOUND,
-            body: json!({ "data": [] }),
-            detail: "No applications found for this job.",
-        });
-    }
-    let mut response = page_headers(&request, &found.applications);
-    let now = app.clock.now();
-    let data = found.applications.map(|application| received(application, &found.job, now)).items;
-    Ok(response.json(wire::Data { data }))
+    let of_stamp = actor.clone();
+    let key = format!("job_applications_{id}:{}:{}:{}", actor.user_id, page.number(), page.size());
+    let kept = app
+        .answer_in_state(
+            &key,
+            move |app| app.applications.of_job_stamp(&of_stamp, JobId(id), page),
+            move |app| app.applications.of_job(&actor, JobId(id), page),
+            |found, now| {
+                let total = found.applications.total;
+                if total == 0 {
+                    return Err(ApiError::Documented {
+                        status: StatusCode::NOT_FOUND,
+                        body: json!({ "data": [] }),
+                        detail: "No applications found for this job.",
+                    });
+                }
+                let data = found.applications.map(|application| received(application, &found.job, now)).items;
+                Kept::new(&wire::Data { data }, None, total)
+            },
+        )
+        .await?;
+    let response = page_headers(&request, &Page::<()>::new(Vec::new(), kept.total, page));
+    Ok(kept.answer(response))
 }
 
 pub(crate) fn of_job_doc() -> Operation {
@@ -277,15 +296,25 @@ struct NoApplicationsBody {
 
 /// `GET /application/status/{id}/`
 pub(crate) async fn details(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
-    let ApplicationDetails { application, job, candidate } =
-        app.run(move |app| app.applications.details(&actor, ApplicationId(id))).await?;
-    let version = application.version;
-    let data = DetailsBody {
-        fields: application.into(),
-        job: JobWithEmployerBody::new(job.job, job.employer, app.clock.now()),
-        candidate: candidate.into(),
-    };
-    Ok(versioned(HttpResponse::Ok().json(wire::Data { data }), version))
+    let of_stamp = actor.clone();
+    let key = format!("job_application_status_{id}:{}", actor.user_id);
+    let kept = app
+        .answer_in_state(
+            &key,
+            move |app| app.applications.details_stamp(&of_stamp, ApplicationId(id)),
+            move |app| app.applications.details(&actor, ApplicationId(id)),
+            |ApplicationDetails { application, job, candidate }, now| {
+                let version = application.version;
+                let data = DetailsBody {
+                    fields: application.into(),
+                    job: JobWithEmployerBody::new(job.job, job.employer, now),
+                    candidate: candidate.into(),
+                };
+                Kept::new(&wire::Data { data }, Some(version), 1)
+            },
+        )
+        .await?;
+    Ok(kept.answer(HttpResponse::Ok()))
 }
 
 pub(crate) fn details_doc() -> Operation {

@@ -43,8 +43,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobportal_application::{
-    AccessTokens, Accounts, Applications, Candidates, Changes, Clock, Documents, Employers, FileStore, Jobs, Outbox,
-    RateLimiter, ResponseCache, Search, SessionDenylist, Store, Subscriptions, Vault,
+    AccessTokens, Accounts, AnswerCache, Applications, Candidates, Changes, Clock, Documents, Employers, FileStore,
+    Jobs, Nodes, Outbox, RateLimiter, ResponseCache, Search, SessionDenylist, Store, Subscriptions, Vault,
 };
 
 pub use client::TrustedProxies;
@@ -114,6 +114,10 @@ pub struct App {
     pub limiter: Option<Arc<dyn RateLimiter>>,
     /// Keeps answers that many ask for; `None`: each is read anew.
     pub responses: Option<Arc<dyn ResponseCache<Arc<Ready>>>>,
+    /// Keeps answers that few may have, for those who may.
+    pub answers: Arc<dyn AnswerCache>,
+    /// The other nodes, whose changes end what is kept; `None`: there are none.
+    pub nodes: Option<Arc<dyn Nodes>>,
     /// Keeps the content of documents.
     pub files: Arc<dyn FileStore>,
     /// Asked whether the database answers.

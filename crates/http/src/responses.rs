@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::body::MessageBody;
 use actix_web::http::header::{AcceptEncoding, Encoding, Header, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use jobportal_application::{Result, Subject};
+use jobportal_application::{Error, ResponseCache, Result, Stamp, Stamped, Subject};
 use jobportal_domain::Version;
+use serde::Serialize;
 
 use crate::App;
 use crate::conditional::entity_tag;
@@ -136,7 +137,73 @@ impl Reply {
     }
 }
 
+/// An answer that few may have, as it is kept: the length of the list that it is a part of, its tag, and its body.
+pub(crate) struct Kept {
+    pub(crate) total: u64,
+    tag: String,
+    body: Bytes,
+}
+
+impl Kept {
+    /// The answer with this body, as JSON, about this version of something.
+    pub(crate) fn new(body: &impl Serialize, version: Option<Version>, total: u64) -> Result<Self, ApiError> {
+        let body: Bytes = serde_json::to_vec(body).map_err(|error| Error::Internal(error.into()))?.into();
+        Ok(Self { total, tag: entity_tag(&body, version), body })
+    }
+
+    fn to_bytes(&self) -> Bytes {
+        let head = format!("{} {}\n", self.total, self.tag);
+        [head.as_bytes(), &self.body].concat().into()
+    }
+
+    fn from_bytes(bytes: &Bytes) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let (total, tag) = str::from_utf8(bytes.get(..end)?).ok()?.split_once(' ')?;
+        Some(Self { total: total.parse().ok()?, tag: tag.to_owned(), body: bytes.slice(end + 1..) })
+    }
+
+    /// The answer, with the headers that `response` has already.
+    pub(crate) fn answer(self, mut response: HttpResponseBuilder) -> HttpResponse {
+        let body = Arc::new(Representations::new(self.body, self.tag));
+        represented(response.content_type("application/json").finish(), &body)
+    }
+}
+
 impl App {
+    /// The answer that is kept under `key` for the present state, which `stamp` names where it is the caller's to see; or else what
+    /// `render` makes of what `read` reads together with its stamp. The key names the thing and whoever may see it.
+    pub(crate) async fn answer_in_state<T: Send + 'static>(
+        self: &Arc<Self>,
+        key: &str,
+        stamp: impl FnOnce(&Self) -> Result<Option<Stamp>> + Send + 'static,
+        read: impl FnOnce(&Self) -> Result<Stamped<T>> + Send + 'static,
+        render: impl FnOnce(T, DateTime<Utc>) -> Result<Kept, ApiError>,
+    ) -> Result<Kept, ApiError> {
+        // Nodes of two versions may run side by side, and write their answers differently.
+        let key = format!("{key}:{}", env!("CARGO_PKG_VERSION"));
+        if let Some(stamp) = self.run(stamp).await?
+            && let Some(bytes) = self.answers.get(&key, &stamp).await
+            && let Some(kept) = Kept::from_bytes(&bytes)
+        {
+            return Ok(kept);
+        }
+        let Stamped { value, stamp, read_at } = self.run(read).await?;
+        let kept = render(value, read_at)?;
+        if let Some(stamp) = stamp {
+            self.answers.put(&key, &stamp, kept.to_bytes()).await;
+        }
+        Ok(kept)
+    }
+
+    /// The cache of answers, where all that ends them is known.
+    async fn usable_responses(&self) -> Option<&Arc<dyn ResponseCache<Arc<Ready>>>> {
+        let cache = self.responses.as_ref()?;
+        match &self.nodes {
+            Some(nodes) if !nodes.catch_up().await => None,
+            _ => Some(cache),
+        }
+    }
+
     /// The answer that is kept under `key`, or what `render` makes of what the use case reads. Who may read it is decided before.
     pub(crate) async fn answer_all<T: Send + 'static>(
         self: &Arc<Self>,
@@ -144,7 +211,7 @@ impl App {
         use_case: impl FnOnce(&Self) -> Result<T> + Send + 'static,
         render: impl FnOnce(T) -> Result<Reply, ApiError>,
     ) -> Result<HttpResponse, ApiError> {
-        let Some(cache) = &self.responses else { return Ok(render(self.run(use_case).await?)?.response) };
+        let Some(cache) = self.usable_responses().await else { return Ok(render(self.run(use_case).await?)?.response) };
         let now = self.clock.now();
         if let Some(kept) = cache.get(key).filter(|kept| kept.is_good_at(now)) {
             return Ok(kept.answer());
@@ -203,6 +270,16 @@ mod tests {
             assert_eq!(form.tag, "\"7.x\"");
         }
         assert!(!body.wanted_by(&TestRequest::default().to_http_request()).is_compressed);
+    }
+
+    #[test]
+    fn what_is_kept_is_read_as_it_was_and_nothing_else_is_read() {
+        let kept = Kept::new(&["a\nb"], Some(Version(7)), 200).unwrap();
+        let read = Kept::from_bytes(&kept.to_bytes()).unwrap();
+        assert_eq!((read.total, &read.tag, &read.body), (200, &kept.tag, &kept.body));
+        for other in ["", "200", "200 \"tag\"", "x \"tag\"\n[]", "\n[]"] {
+            assert!(Kept::from_bytes(&Bytes::from_static(other.as_bytes())).is_none(), "{other}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 use chrono::{DateTime, Utc};
-use diesel::dsl::exists;
+use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 use diesel::{insert_into, select, update};
 use jobportal_application::{
-    ApplicationDetails, ApplicationParties, ApplicationRepository, Constraint, JobWithEmployer, NewApplication,
-    OwnedApplication, Page, PageRequest, ReceivedApplication, RepositoryError, SeedApplication, Subject,
+    ApplicationDetails, ApplicationParties, ApplicationRepository, ApplicationsState, Constraint, JobWithEmployer,
+    NewApplication, OwnedApplication, Page, PageRequest, ReceivedApplication, RepositoryError, SeedApplication,
+    Subject,
 };
 use jobportal_domain::{
     ApplicationForm, ApplicationId, ApplicationStatus, CandidateId, EmailAddress, JobApplication, JobId, Money,
@@ -150,6 +152,10 @@ impl<'a> NewApplicationRow<'a> {
     }
 }
 
+fn micros(at: At) -> i64 {
+    at.0.timestamp_micros()
+}
+
 impl ApplicationRepository for Session<'_> {
     fn insert(&mut self, application: &NewApplication) -> Result<Option<ApplicationId>, RepositoryError> {
         self.changes(Subject::Job(application.job_id));
@@ -220,6 +226,58 @@ impl ApplicationRepository for Session<'_> {
             application: application.try_into()?,
             job: JobWithEmployer { job: job.try_into()?, employer: employer.try_into()? },
             candidate,
+        }))
+    }
+
+    fn details_state(&mut self, id: ApplicationId) -> Result<Option<ApplicationsState>, RepositoryError> {
+        type Row = (i64, At, At, At, i64, i64);
+        let query = applications::table
+            .inner_join(jobs::table.inner_join(employers::table))
+            .inner_join(candidates::table)
+            .filter(applications::id.eq(id.0))
+            .select((
+                employers::user_id,
+                jobs::deadline,
+                jobs::changed_at,
+                applications::changed_at,
+                employers::version,
+                candidates::version,
+            ));
+        let found: Option<Row> = both!(self, |c| query.get_result(c).optional())?;
+        Ok(found.map(|(owner, deadline, job, application, employer, candidate)| ApplicationsState {
+            job_owner: UserId(owner),
+            deadline: deadline.0,
+            text: format!("{} {} {employer} {candidate}", micros(job), micros(application)),
+        }))
+    }
+
+    fn list_state(&mut self, job: JobId, page: PageRequest) -> Result<Option<ApplicationsState>, RepositoryError> {
+        type Row = (i64, At, At, Option<i64>, Option<i64>);
+        // The clock of the feed says that the same applications are shown, each as it was. Versions of profiles are counted up alone:
+        // while the same ones are shown, their sum is the same if each of them is.
+        let clock = sql::<Nullable<BigInt>>(
+            "(SELECT last_change FROM change_feeds WHERE name = 'applications/' || jobs.employer_id)",
+        );
+        let profiles = sql::<Nullable<BigInt>>(
+            "(SELECT CAST(SUM(candidates.version) AS BIGINT) FROM candidates WHERE candidates.id IN \
+             (SELECT candidate_id FROM applications WHERE job_id = jobs.id ORDER BY applied_at, id LIMIT ",
+        )
+        .bind::<BigInt, _>(i64::from(page.size()))
+        .sql(" OFFSET ")
+        .bind::<BigInt, _>(page.offset())
+        .sql("))");
+        let query = jobs::table.inner_join(employers::table).filter(jobs::id.eq(job.0)).select((
+            employers::user_id,
+            jobs::deadline,
+            jobs::changed_at,
+            clock,
+            profiles,
+        ));
+        let found: Option<Row> = both!(self, |c| query.get_result(c).optional())?;
+        Ok(found.map(|(owner, deadline, job, clock, profiles)| ApplicationsState {
+            job_owner: UserId(owner),
+            deadline: deadline.0,
+            text: format!("{} {} {}", micros(job), clock.unwrap_or_default(), profiles.unwrap_or_default()),
         }))
     }
 

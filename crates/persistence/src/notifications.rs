@@ -8,6 +8,7 @@ use diesel::{insert_into, sql_query, update};
 use jobportal_application::{
     Backlog, DeliveryAttempt, DeliveryClaim, DeliveryStatus, FailedDelivery, MailPriority, NewNotification,
     OutboxEntry, OutboxFilter, OutboxRepository, Page, PageRequest, QueuedNotification, RepositoryError, Requeue,
+    Subject,
 };
 use jobportal_domain::{EmailAddress, NotificationId};
 
@@ -225,6 +226,7 @@ impl OutboxRepository for Session<'_> {
             outbox::next_attempt_at.eq(At(notification.created_at)),
             outbox::created_at.eq(At(notification.created_at)),
         );
+        self.changes(Subject::Outbox);
         both!(self, |c| insert_into(outbox::table).values(row).returning(outbox::id).get_result(c)).map(NotificationId)
     }
 

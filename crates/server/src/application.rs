@@ -6,13 +6,14 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
 use jobportal_application::{
-    Applications, Candidates, Changes, Employers, Jobs, Outbox, ResponseCache, Search, Subscriptions,
+    Applications, Candidates, Changes, Employers, Jobs, Nodes, Outbox, RateLimiter, ResponseCache, Search,
+    SessionDenylist, Subscriptions,
 };
-use jobportal_cache::{MemoryRateLimiter, MemorySessionDenylist, VerifiedTokens};
+use jobportal_cache::{MemoryAnswerCache, MemoryRateLimiter, RedisAnswerCache, RedisRateLimiter, VerifiedTokens};
 use jobportal_files::LocalFiles;
 use jobportal_http::{App, Drain, Executor, HttpSettings, Priority, Ready};
 
-use crate::composition::{Core, Overrides};
+use crate::composition::{Core, Overrides, cache_bytes};
 use crate::error::StartError;
 use crate::sessions::EndedSessions;
 use crate::settings::{ServerSettings, Settings};
@@ -22,6 +23,10 @@ use crate::worker::Worker;
 
 /// How many requests that hash a password may wait for a thread; each takes a third of a second.
 const HASHING_QUEUE: usize = 64;
+
+/// How long an answer is kept at most for those few who may have it. It is never given out for another state than its own; this is for
+/// the memory that it takes.
+const ANSWER_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// How long, at most, to wait for work that was accepted before the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,9 +63,8 @@ impl Application {
             Executor::start("database", Priority::Normal, usize::from(pool_size), queue, queue_timeout)?;
         let lane = |name| Executor::start(name, Priority::Low, cores, HASHING_QUEUE, queue_timeout);
         let ((hashing, hashing_drain), (strangers, strangers_drain)) = (lane("hashing")?, lane("strangers")?);
-        let denylist = Arc::new(MemorySessionDenylist::new());
         let lifetime = settings.auth.access_lifetime;
-        let (ended_sessions, ended_drain) = EndedSessions::new(core.accounts(), denylist.clone(), lifetime)?;
+        let (ended_sessions, ended_drain) = EndedSessions::new(core.accounts(), core.denylist.clone(), lifetime)?;
         let mut drains = vec![database_drain, hashing_drain, strangers_drain, ended_drain];
         let worker = if settings.worker.enabled {
             let (worker, threads) = core.worker(files.clone())?;
@@ -70,6 +74,17 @@ impl Application {
             None
         };
 
+        let shared = core.shared.as_ref();
+        let denylist: Arc<dyn SessionDenylist> = match shared {
+            Some(shared) => shared.nodes.clone(),
+            None => core.denylist.clone(),
+        };
+        let limiter = || -> Arc<dyn RateLimiter> {
+            match shared {
+                Some(shared) => Arc::new(RedisRateLimiter::new(shared.redis.clone())),
+                None => Arc::new(MemoryRateLimiter::new()),
+            }
+        };
         let (store, clock) = (&core.store, &core.clock);
         let app = web::Data::new(App {
             accounts: core.accounts(),
@@ -86,8 +101,13 @@ impl Application {
             vault: core.vault.clone(),
             clock: clock.clone(),
             denylist,
-            limiter: if settings.limits.enabled { Some(Arc::new(MemoryRateLimiter::new())) } else { None },
+            limiter: settings.limits.enabled.then(limiter),
             responses: core.responses.clone().map(|responses| responses as Arc<dyn ResponseCache<Arc<Ready>>>),
+            answers: match shared {
+                Some(shared) => Arc::new(RedisAnswerCache::new(shared.redis.clone(), ANSWER_LIFETIME)),
+                None => Arc::new(MemoryAnswerCache::new(cache_bytes(settings), ANSWER_LIFETIME)),
+            },
+            nodes: shared.map(|shared| shared.nodes.clone() as Arc<dyn Nodes>),
             files,
             store: store.clone(),
             database,

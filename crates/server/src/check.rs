@@ -7,7 +7,7 @@ use jobportal_notification::{from_url, is_for_development};
 use jobportal_persistence::Migrator;
 use jobportal_security::weakness;
 
-use crate::composition::{pending, token_keys};
+use crate::composition::{pending, redis as open_redis, token_keys};
 use crate::settings::{Profile, Settings, time_delta, variable, without_secrets};
 use crate::tls;
 
@@ -96,6 +96,7 @@ pub fn installation(settings: &Settings) -> Vec<Problem> {
     problems.extend(token_keys(&settings.auth).err());
     problems.extend(tls::config(&settings.server).err());
     problems.extend(database(settings));
+    problems.extend(redis(settings));
     if let Err(error) = LocalFiles::open(&settings.files.dir) {
         problems.push(Problem::new("files.dir", format!("can't be used: {error}")));
     }
@@ -107,6 +108,22 @@ pub fn installation(settings: &Settings) -> Vec<Problem> {
         problems.push(Problem::new(error.setting(), error.to_string()));
     }
     problems
+}
+
+fn redis(settings: &Settings) -> Option<Problem> {
+    let named = |problem: &dyn fmt::Display| {
+        let url = without_secrets(settings.redis.url.expose());
+        Problem::new("redis.url", format!("names {url}, which can't be used: {problem}"))
+    };
+    let redis = match open_redis(&settings.redis) {
+        Ok(redis) => redis?,
+        Err(error) => return Some(named(&error)),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Some(named(&error)),
+    };
+    runtime.block_on(redis.ping()).err().map(|error| named(&error))
 }
 
 fn database(settings: &Settings) -> Option<Problem> {
@@ -228,6 +245,23 @@ mod tests {
             let problems = installation(&settings.unwrap());
             let problem = problems.iter().find(|problem| problem.setting == setting).unwrap().to_string();
             assert!(problem.contains(&file) && problem.contains(told), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_redis_that_does_not_answer_is_told_without_its_password() {
+        let dir = tempfile::tempdir().unwrap();
+        for url in ["redis://:hunter2@127.0.0.1:1", "http://:hunter2@127.0.0.1:1", "redis://:hunter2@127.0.0.1:1/name"]
+        {
+            let settings = Settings::load_from(&[
+                ("database.url", &format!("sqlite://{}", dir.path().join("portal.db").display())),
+                ("files.dir", &dir.path().join("files").display().to_string()),
+                ("mail.url", "log:"),
+                ("redis.url", url),
+            ]);
+            let problems = installation(&settings.unwrap());
+            let problem = problems.iter().find(|problem| problem.setting == "redis.url").unwrap().to_string();
+            assert!(problem.contains("://127.0.0.1:1") && !problem.contains("hunter2"), "{problem}");
         }
     }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use jobportal_application::{
-    AccountSettings, Accounts, Clock, Directory, Documents, FileStore, Mailer, PasswordHasher, RandomSource, Store,
-    SystemClock, Vault,
+    AccountSettings, Accounts, ChangeListener, Clock, Directory, Documents, FileStore, Mailer, PasswordHasher,
+    RandomSource, Store, SystemClock, Vault,
 };
-use jobportal_cache::MemoryResponseCache;
+use jobportal_cache::{
+    MemoryMailSignal, MemoryResponseCache, MemorySessionDenylist, Redis, RedisError, RedisNodes, RedisSettings,
+};
 use jobportal_domain::{CodePolicy, SessionPolicy};
 use jobportal_http::{Drain, Executor, Priority, Ready};
 use jobportal_notification::from_url;
@@ -29,6 +31,11 @@ const ISSUER: &str = "jobportal";
 /// How many outcomes of mails may wait to be recorded.
 const WORKER_QUEUE: usize = 64;
 
+/// How long an answer is kept ready at most where other processes, such as commands, can't tell that they changed something; and where
+/// they can, for the sake of one that dies before it does.
+const KEPT_ALONE: Duration = Duration::from_secs(60);
+const KEPT_AMONG_NODES: Duration = Duration::from_secs(5);
+
 /// What a test puts in the place of the real thing.
 #[derive(Clone, Default)]
 pub struct Overrides {
@@ -46,12 +53,22 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     /// Learns from the store what changed.
     pub(crate) responses: Option<Arc<MemoryResponseCache<Arc<Ready>>>>,
+    /// Knows the sessions that ended on this node, and those it heard of.
+    pub(crate) denylist: Arc<MemorySessionDenylist>,
+    pub(crate) signal: Arc<MemoryMailSignal>,
+    pub(crate) shared: Option<Shared>,
     pub(crate) hasher: Arc<dyn PasswordHasher>,
     pub(crate) tokens: Arc<JwtTokens>,
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     mailer: Option<Arc<dyn Mailer>>,
+}
+
+/// What there is besides where the settings name a Redis.
+pub(crate) struct Shared {
+    pub(crate) redis: Arc<Redis>,
+    pub(crate) nodes: Arc<RedisNodes>,
 }
 
 impl Core {
@@ -62,15 +79,29 @@ impl Core {
             return Err(StartError::Unsafe(problems));
         }
         let cost = settings.auth.bcrypt_cost;
-        let cache = &settings.cache;
-        let responses = cache.responses.then(|| {
-            let max_bytes = u64::from(cache.size_mib) * 1024 * 1024;
-            Arc::new(MemoryResponseCache::new(max_bytes, |ready: &Arc<Ready>| ready.size()))
+        let responses = settings.cache.responses.then(|| {
+            let lifetime = if settings.redis.is_set() { KEPT_AMONG_NODES } else { KEPT_ALONE };
+            Arc::new(MemoryResponseCache::new(cache_bytes(&settings), lifetime, |ready: &Arc<Ready>| ready.size()))
         });
+        let (denylist, signal) = (Arc::<MemorySessionDenylist>::default(), Arc::<MemoryMailSignal>::default());
+        let mut listeners: Vec<Arc<dyn ChangeListener>> = vec![signal.clone()];
+        listeners.extend(responses.clone().map(|responses| responses as Arc<dyn ChangeListener>));
+        let random = overrides.random.unwrap_or_else(|| Arc::new(OsRandom));
+        let shared = match redis(&settings.redis).map_err(StartError::Redis)? {
+            Some(redis) => {
+                let redis = Arc::new(redis);
+                let node = random.public_id().map_err(StartError::Keys)?;
+                let listener = Arc::new(listeners.clone());
+                let nodes = Arc::new(RedisNodes::start(redis.clone(), node, listener, denylist.clone())?);
+                listeners.push(nodes.clone());
+                Some(Shared { redis, nodes })
+            }
+            None => None,
+        };
         // A hasher begins with a hash, which takes as long as opening the database does.
         let (hasher, store) = thread::scope(|scope| {
             let hasher = scope.spawn(|| BcryptHasher::new(cost));
-            let store = open_database(&settings, connections, responses.clone());
+            let store = open_database(&settings, connections, Arc::new(listeners));
             (hasher.join(), store)
         });
         let hasher = hasher.map_err(|_| std::io::Error::other("a thread panicked"))??;
@@ -80,11 +111,14 @@ impl Core {
         Ok(Self {
             store: store?,
             responses,
+            denylist,
+            signal,
+            shared,
             hasher: Arc::new(hasher),
             tokens: Arc::new(JwtTokens::new(keys, ISSUER, ISSUER)),
             vault: Arc::new(vault.map_err(StartError::Keys)?),
             clock: overrides.clock.unwrap_or_else(|| Arc::new(SystemClock)),
-            random: overrides.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            random,
             mailer: overrides.mailer,
             settings,
         })
@@ -145,6 +179,7 @@ impl Core {
             vault: self.vault.clone(),
             clock: self.clock.clone(),
             mailer,
+            signal: self.signal.clone(),
             documents: self.documents(),
             files,
             lane,
@@ -181,20 +216,34 @@ pub(crate) fn token_keys(auth: &AuthSettings) -> Result<TokenKeys, Problem> {
     Ok(auth.former_secrets().fold(keys, TokenKeys::and_secret))
 }
 
+/// The most memory that each kind of kept answers takes.
+pub(crate) fn cache_bytes(settings: &Settings) -> u64 {
+    u64::from(settings.cache.size_mib) * 1024 * 1024
+}
+
+/// The Redis that the settings name, if they do.
+pub(crate) fn redis(settings: &settings::RedisSettings) -> Result<Option<Redis>, RedisError> {
+    let open = || {
+        Redis::new(&RedisSettings {
+            url: settings.url.expose().to_owned(),
+            prefix: settings.prefix.clone(),
+            timeout: settings.timeout,
+            pool_size: settings.connections.into(),
+        })
+    };
+    settings.is_set().then(open).transpose()
+}
+
 fn open_database(
     settings: &Settings,
     connections: u32,
-    responses: Option<Arc<MemoryResponseCache<Arc<Ready>>>>,
+    listener: Arc<dyn ChangeListener>,
 ) -> Result<Arc<dyn Store>, StartError> {
     let url = settings.database.url.expose();
     let unopened = |error| StartError::Database { url: without_secrets(url), error };
     migrate(&mut Migrator::connect(url).map_err(unopened)?, settings)?;
     let settings = DatabaseSettings { url: url.to_owned(), pool_size: connections, checkout_timeout: CHECKOUT_TIMEOUT };
-    let store = DieselStore::open(&settings).map_err(unopened)?;
-    Ok(match responses {
-        Some(responses) => Arc::new(store.telling(responses)),
-        None => Arc::new(store),
-    })
+    Ok(Arc::new(DieselStore::open(&settings).map_err(unopened)?.telling(listener)))
 }
 
 /// Brings the database up to date, or sees that it is, as the settings say.

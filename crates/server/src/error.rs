@@ -1,6 +1,7 @@
 use std::fmt;
 use std::io;
 
+use jobportal_cache::RedisError;
 use jobportal_notification::MailerError;
 use jobportal_persistence::{MigrateError, OpenError};
 use jobportal_security::HasherError;
@@ -47,6 +48,9 @@ pub enum StartError {
     /// Mail can't be sent.
     #[error("`{setting}` {0}", setting = .0.setting())]
     Mailer(#[from] MailerError),
+    /// What is named is no Redis.
+    #[error("`redis.url` names no Redis: {0}")]
+    Redis(RedisError),
     /// Passwords can't be hashed.
     #[error("`auth.bcrypt_cost`: {0}")]
     Hasher(#[from] HasherError),

@@ -25,7 +25,7 @@ pub use jobportal_http::{openapi, permissions, routes};
 pub use seed::{PlanError, SeedPlan, Seeded, Seeding};
 pub use settings::{
     AccountsSettings, AuthSettings, CacheSettings, DatabaseSettings, Directory, Environment, FilesSettings,
-    LimitsSettings, LogFormat, LogSettings, MailSettings, PrivacySettings, Profile, Secret, ServerSettings, Settings,
-    SettingsError, WorkerSettings, environment,
+    LimitsSettings, LogFormat, LogSettings, MailSettings, PrivacySettings, Profile, RedisSettings, Secret,
+    ServerSettings, Settings, SettingsError, WorkerSettings, environment,
 };
 pub use shutdown::Shutdown;

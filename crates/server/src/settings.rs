@@ -55,6 +55,7 @@ pub struct Settings {
     pub mail: MailSettings,
     pub limits: LimitsSettings,
     pub cache: CacheSettings,
+    pub redis: RedisSettings,
     pub worker: WorkerSettings,
     pub log: LogSettings,
 }
@@ -199,6 +200,22 @@ mod sections {
 
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
+    pub struct RedisSettings {
+        pub url: Secret,
+        pub prefix: String,
+        #[serde(deserialize_with = "duration")]
+        pub timeout: Duration,
+        pub connections: u16,
+    }
+
+    impl RedisSettings {
+        pub(crate) fn is_set(&self) -> bool {
+            !self.url.expose().is_empty()
+        }
+    }
+
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
     pub struct WorkerSettings {
         pub enabled: bool,
         #[serde(deserialize_with = "duration")]
@@ -234,7 +251,7 @@ mod sections {
 }
 pub use sections::{
     AccountsSettings, AuthSettings, CacheSettings, DatabaseSettings, Directory, FilesSettings, LimitsSettings,
-    LogFormat, LogSettings, MailSettings, PrivacySettings, ServerSettings, WorkerSettings,
+    LogFormat, LogSettings, MailSettings, PrivacySettings, RedisSettings, ServerSettings, WorkerSettings,
 };
 
 fn unless_empty<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -303,6 +320,7 @@ mod tests {
             ("auth.jwt_secret", "hunter2"),
             ("database.url", "postgres://user:hunter2@host/db"),
             ("mail.url", "smtps://user:hunter2@mail.example.com"),
+            ("redis.url", "redis://:hunter2@host"),
         ]);
         assert!(!format!("{:?}", settings.unwrap()).contains("hunter2"));
         for (url, shown) in [

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::future::join5;
 use jobportal_application::{
-    Clock, Documents, Error, FileStore, Jobs, Mailer, Outbox, RequestKey, Result, Schedule, Store, Subscriptions,
-    TaskRun, Vault,
+    Clock, Documents, Error, FileStore, Jobs, MailSignal, Mailer, Outbox, RequestKey, Result, Schedule, Store,
+    Subscriptions, TaskRun, Vault,
 };
 use jobportal_http::Executor;
 
@@ -50,6 +50,7 @@ pub(crate) struct Worker {
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) signal: Arc<dyn MailSignal>,
     pub(crate) documents: Documents,
     pub(crate) files: Arc<dyn FileStore>,
     /// For what takes a moment.

@@ -5,9 +5,9 @@ use mockall::predicate::{always, eq};
 
 use super::*;
 use crate::fixtures::{
-    CANDIDATE, CANDIDATE_USER, admin, application, candidate, candidate_profile, clock, deleted_job, employer,
-    employer_profile, job, new_document, now, other_employer, owned, page, page_of, parties, past_the_end, plan, store,
-    stored_document,
+    CANDIDATE, CANDIDATE_USER, EMPLOYER_USER, admin, application, candidate, candidate_profile, clock, deleted_job,
+    employer, employer_profile, job, new_document, now, other_employer, owned, page, page_of, parties, past_the_end,
+    plan, store, stored_document,
 };
 use crate::mocks::{MockStore, MockUnitOfWork};
 use crate::{Access, NewNotification, Notification, Once};
@@ -28,6 +28,7 @@ fn request() -> ApplyForJob {
         candidate: Some(CANDIDATE.0),
         form: form(),
         resume: Some(new_document(DocumentKind::Resume)),
+        is_believed_repeated: false,
     }
 }
 
@@ -248,6 +249,7 @@ fn only_the_owner_sees_the_applications_to_a_job_deleted_or_not() {
     let of_job = |actor: &Actor, job: Job| {
         let mut uow = MockUnitOfWork::default();
         uow.jobs.expect_find().returning(move |_| Ok(Some(owned(job.clone()))));
+        uow.applications.expect_list_state().returning(|_, _| Ok(Some(state(now()))));
         uow.applications.expect_list_by_job().returning(|_, _| {
             Ok(page_of(vec![ReceivedApplication { application: application(), candidate: candidate_profile() }]))
         });
@@ -255,7 +257,8 @@ fn only_the_owner_sees_the_applications_to_a_job_deleted_or_not() {
     };
     for job in [job(), deleted_job()] {
         let seen = of_job(&employer(), job.clone()).unwrap();
-        assert_eq!((seen.job, seen.applications.total), (job, 1));
+        assert_eq!((seen.value.job, seen.value.applications.total), (job, 1));
+        assert_eq!((seen.stamp, seen.read_at), (Some(Stamp::new("as it is 1")), now()));
     }
     assert!(matches!(of_job(&other_employer(), job()), Err(Error::NotFound(_))));
     assert!(matches!(of_job(&candidate(), job()), Err(Error::Forbidden(_))));
@@ -263,10 +266,56 @@ fn only_the_owner_sees_the_applications_to_a_job_deleted_or_not() {
 }
 
 #[test]
+fn who_is_believed_to_have_applied_is_looked_up_by_a_read_first() {
+    let believed = ApplyForJob { is_believed_repeated: true, ..request() };
+    for (has_applied, transactions) in [(true, vec![Access::Read]), (false, vec![Access::Read, Access::Write])] {
+        let mut uow = MockUnitOfWork::default();
+        uow.candidates.expect_id_of_user().returning(|_| Ok(Some(CANDIDATE)));
+        uow.jobs.expect_find().returning(|_| Ok(Some(owned(job()))));
+        uow.applications.expect_exists().returning(move |_, _| Ok(has_applied));
+        uow.applications.expect_insert().returning(|_| Ok(None));
+        expect_free_plan(&mut uow, 5);
+        uow.documents.expect_insert().returning(|_, _, _| Ok(resume()));
+        uow.documents.expect_delete_unused().returning(|_| Ok(true));
+        let (applications, store) = wire(uow);
+        let submission = applications.submit(&candidate(), &believed, Once::unkeyed());
+        assert_eq!(submission.unwrap(), Submission::AlreadyApplied, "{has_applied}");
+        let made: Vec<_> = store.transactions().into_iter().map(|(access, _)| access).collect();
+        assert_eq!(made, transactions);
+    }
+}
+
+fn state(deadline: DateTime<Utc>) -> ApplicationsState {
+    ApplicationsState { job_owner: EMPLOYER_USER, deadline, text: "as it is".to_owned() }
+}
+
+#[test]
+fn a_stamp_is_for_the_owner_of_the_job_alone_and_another_one_after_its_deadline() {
+    let second = TimeDelta::seconds(1);
+    for (deadline, text) in [(now() + second, "as it is 0"), (now(), "as it is 1"), (now() - second, "as it is 1")] {
+        let mut uow = MockUnitOfWork::default();
+        uow.applications.expect_list_state().returning(move |_, _| Ok(Some(state(deadline))));
+        uow.applications.expect_details_state().returning(move |_| Ok(Some(state(deadline))));
+        let (applications, store) = wire(uow);
+        let stamps = |actor: &Actor| {
+            let of_job = applications.of_job_stamp(actor, job().id, page());
+            [of_job, applications.details_stamp(actor, application().id)]
+        };
+        assert_eq!(stamps(&employer()).map(Result::unwrap), [(); 2].map(|()| Some(Stamp::new(text))));
+        assert_eq!(stamps(&other_employer()).map(Result::unwrap), [None, None]);
+        assert_eq!(store.transactions(), [(Access::Statement, true); 4]);
+        for other in [candidate(), admin()] {
+            assert!(stamps(&other).iter().all(|stamp| matches!(stamp, Err(Error::Forbidden(_)))));
+        }
+    }
+}
+
+#[test]
 fn a_job_or_page_of_applications_that_is_not_there_is_not_found() {
     let mut uow = MockUnitOfWork::default();
     uow.jobs.expect_find().once().returning(|_| Ok(None));
     uow.jobs.expect_find().returning(|_| Ok(Some(owned(job()))));
+    uow.applications.expect_list_state().returning(|_, _| Ok(None));
     uow.applications.expect_list_by_job().returning(|_, _| Ok(past_the_end()));
     let (applications, _) = wire(uow);
     assert!(matches!(applications.of_job(&employer(), JobId(404), page()), Err(Error::NotFound("Job not found."))));
@@ -300,9 +349,10 @@ fn only_the_owner_of_the_job_sees_an_application() {
         let mut uow = MockUnitOfWork::default();
         uow.applications.expect_details().with(eq(application().id)).returning(move |_| Ok(Some(details())));
         uow.applications.expect_details().returning(|_| Ok(None));
+        uow.applications.expect_details_state().returning(|_| Ok(None));
         wire(uow).0.details(actor, id)
     };
-    assert_eq!(seen(&employer(), application().id).unwrap(), details());
+    assert_eq!(seen(&employer(), application().id).unwrap().value, details());
     assert!(matches!(seen(&other_employer(), application().id), Err(Error::NotFound(_))));
     assert!(matches!(seen(&employer(), ApplicationId(404)), Err(Error::NotFound(_))));
     assert!(matches!(seen(&candidate(), application().id), Err(Error::Forbidden(_))));

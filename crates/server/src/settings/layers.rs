@@ -102,6 +102,7 @@ impl Settings {
             ("auth.bcrypt_cost", self.auth.bcrypt_cost, 4, 31),
             ("accounts.otp_max_attempts", u32::from(self.accounts.otp_max_attempts), 1, 100),
             ("cache.size_mib", self.cache.size_mib, 1, 1_000_000),
+            ("redis.connections", u32::from(self.redis.connections), 1, 1000),
             ("worker.batch", u32::from(self.worker.batch), 1, 1000),
             ("server.workers", u32::from(self.server.workers), 0, 1024),
             ("server.max_connections", self.server.max_connections, 1, 1_000_000),
@@ -124,8 +125,10 @@ fn embedded(text: &str) -> File<config::FileSourceString, FileFormat> {
 fn variables(environment: &Environment) -> Result<HashMap<String, String>, SettingsError> {
     let known = keys(&embedded(DEFAULT).collect()?);
     let mut found = HashMap::new();
-    if let Some(url) = environment.get("DATABASE_URL").filter(|url| !url.is_empty()) {
-        found.insert("database.url".to_owned(), url.clone());
+    for (name, key) in [("DATABASE_URL", "database.url"), ("REDIS_URL", "redis.url")] {
+        if let Some(url) = environment.get(name).filter(|url| !url.is_empty()) {
+            found.insert(key.to_owned(), url.clone());
+        }
     }
     for (name, value) in environment {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
@@ -246,7 +249,10 @@ mod tests {
     }
 
     #[test]
-    fn the_database_url_is_honoured_as_hosts_set_it() {
+    fn urls_of_database_and_redis_are_honoured_as_hosts_set_them() {
+        let hosted = ("REDIS_URL", "redis://hosted");
+        assert_eq!(load(&[hosted]).unwrap().redis.url.expose(), "redis://hosted");
+        assert_eq!(load(&[hosted, ("JOBPORTAL_REDIS__URL", "")]).unwrap().redis.url.expose(), "");
         let hosted = ("DATABASE_URL", "postgres://hosted/db");
         assert_eq!(load(&[hosted]).unwrap().database.url.expose(), "postgres://hosted/db");
         let own = ("JOBPORTAL_DATABASE__URL", "postgres://own/db");

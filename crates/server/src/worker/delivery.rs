@@ -94,13 +94,14 @@ impl Worker {
         let batch = usize::from(self.settings.worker.batch);
         let connections = Arc::new(Semaphore::new(CONCURRENT_MAILS));
         let mut sending = JoinSet::<Attempted>::new();
-        let mut next_claim = Instant::now();
+        let (mut next_claim, mut arrivals) = (Instant::now(), 0);
         while !(shutdown.is_requested() && sending.is_empty()) {
             let pause = breaker.pause();
             next_claim = next_claim.max(Instant::now() + pause);
             if !shutdown.is_requested() && sending.len() <= batch / 2 && next_claim <= Instant::now() {
                 let limit = if breaker.is_away() { 1 } else { batch - sending.len() };
                 next_claim = Instant::now() + self.settings.worker.poll_every;
+                arrivals = self.signal.arrivals();
                 match self.claim(deliveries, priority, limit).await {
                     Ok(mails) => {
                         if mails.len() == limit {
@@ -131,6 +132,10 @@ impl Worker {
                     next_claim = Instant::now();
                 }
                 () = tokio::time::sleep_until(next_claim), if has_room => {}
+                () = self.signal.more_than(arrivals), if has_room => {
+                    arrivals = self.signal.arrivals();
+                    next_claim = Instant::now();
+                }
                 () = shutdown.requested(), if !shutdown.is_requested() => {}
                 else => {}
             }
