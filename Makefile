@@ -9,7 +9,7 @@ FEATURES := --no-default-features --features $(LIBPQ)
 # For the scripts of the suites.
 export CARGO FEATURES
 
-.PHONY: run test contract clients browser check openapi fmt fuzz bench
+.PHONY: run test replicas contract clients browser check openapi fmt fuzz bench
 
 # Serves the API on http://127.0.0.1:8000 with everything it keeps below var/. ARGS="…" runs another command:
 # make run ARGS="seed --jobs 1000".
@@ -20,7 +20,11 @@ run:
 # language is missing is skipped, and told at the end; REQUIRE_ALL=1 makes that a failure.
 test:
 	tests/with-redis.sh tests/with-postgres.sh $(CARGO) test --workspace --no-fail-fast $(FEATURES)
-	tests/suites.sh contract clients browser
+	tests/suites.sh replicas contract clients browser
+
+# The portal on a PostgreSQL primary with a streaming replica, and through PgBouncer.
+replicas:
+	tests/replicas.sh
 
 # The portal held against its OpenAPI document, as each role.
 contract:

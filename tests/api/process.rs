@@ -193,16 +193,22 @@ process_tests! {
         assert!(no_json.is_empty(), "{no_json:?}");
     }
 
-    async fn a_database_of_a_newer_version_is_left_alone(database) {
+    async fn a_database_of_a_newer_version_is_served_and_left_as_it_is(database) {
         let program = Program::new(database.url(), &[]);
         assert!(program.run(&["migrate", "up"]).success);
         database.execute(
             "INSERT INTO __diesel_schema_migrations (version, run_on) VALUES ('99990101000000', CURRENT_TIMESTAMP)",
         );
-        for command in ["serve", "worker", "migrate up", "migrate down", "seed", "check"] {
+        assert_refused(&program.run(&["migrate", "down"]), &["newer version", "99990101000000"]);
+        for command in ["migrate up", "check"] {
             let command: Vec<_> = command.split(' ').collect();
-            assert_refused(&program.run(&command), &["newer version", "99990101000000"]);
+            let finished = program.run(&command);
+            assert!(finished.success, "{finished:?}");
         }
+        // As a node of the version before, which starts anew while the others are being replaced.
+        let (node, client) = program.serve(&[]);
+        assert_eq!(client.call("GET", "/health/", None, None).await.status, 200);
+        assert!(node.terminate().stderr.contains("a newer version has migrated the database"));
     }
 }
 

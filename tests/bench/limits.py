@@ -92,8 +92,7 @@ class Sql:
             # Once more, for what is done the first time alone.
             lines, _ = tracer.trace(method, path, token, body or None)
         found = [statements.read(line) for line in lines]
-        found = [s for s in found if not re.match(r"\s*(PRAGMA|SET)\b", s.sql)]
-        return _settled(found) if row.chain else found
+        return [s for s in found if not re.match(r"\s*(PRAGMA|SET)\b", s.sql)]
 
     def _variable(self):
         return self.row.varied[1] if self.row.varied else None
@@ -154,12 +153,3 @@ class Sql:
 
     def end(self):
         pass
-
-
-def _settled(found):
-    """The statements of a refresh, so that they can be run again: the token that is looked for is the one that was stored."""
-    looked_for = next(s.binds for s in found if s.is_select() and s.binds)
-    [old] = [bind for bind in looked_for if isinstance(bind, str)]
-    stored = [bind for s in found if s.sql.startswith("UPDATE") for bind in s.binds if isinstance(bind, str)]
-    [new] = [bind for bind in stored if len(bind) == len(old) and bind != old]
-    return [s.replaced(old, new) for s in found]

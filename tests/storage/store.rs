@@ -98,7 +98,7 @@ fn writers_take_turns(db: &TestDatabase) {
 
 fn an_exhausted_pool_is_unavailable(db: &TestDatabase) {
     let settings =
-        DatabaseSettings { url: db.url().to_owned(), pool_size: 1, checkout_timeout: Duration::from_millis(50) };
+        DatabaseSettings { checkout_timeout: Duration::from_millis(50), ..DatabaseSettings::new(db.url(), 1) };
     let store: &dyn Store = &DieselStore::open(&settings).unwrap();
     let outcome = store.read(|_| {
         assert!(matches!(store.read(|_| Ok(())), Err(Error::Unavailable(_))));
@@ -241,7 +241,7 @@ fn a_deadlock_passes() {
 }
 
 fn open(url: &str) -> Result<DieselStore, OpenError> {
-    let settings = DatabaseSettings { url: url.to_owned(), pool_size: 1, checkout_timeout: Duration::from_secs(2) };
+    let settings = DatabaseSettings { checkout_timeout: Duration::from_secs(2), ..DatabaseSettings::new(url, 1) };
     DieselStore::open(&settings)
 }
 

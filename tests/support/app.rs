@@ -65,7 +65,11 @@ impl TestApp {
 
     /// Starts a portal with some settings changed.
     pub async fn start_with(backend: Backend, settings: &[(&str, &str)]) -> Self {
-        let database = TestDatabase::create(backend);
+        Self::start_on(TestDatabase::create(backend), settings).await
+    }
+
+    /// Starts a portal on a database.
+    pub async fn start_on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
         let smtp = SmtpSink::start().await;
         let files = tempfile::tempdir().expect("a temporary directory");
         let clock = Arc::new(TestClock(Mutex::default()));

@@ -106,7 +106,8 @@ impl TestDatabase {
     /// Another store on it, as another node would have.
     pub fn open(&self, pool_size: u32) -> DieselStore {
         let checkout_timeout = Duration::from_secs(10);
-        DieselStore::open(&DatabaseSettings { url: self.url.clone(), pool_size, checkout_timeout }).unwrap()
+        DieselStore::open(&DatabaseSettings { checkout_timeout, ..DatabaseSettings::new(&self.url, pool_size) })
+            .unwrap()
     }
 
     /// Runs SQL past the store.

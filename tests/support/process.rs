@@ -48,6 +48,8 @@ impl Program {
             ("database.url", database_url),
             ("server.listen", "127.0.0.1:0"),
             ("auth.bcrypt_cost", "4"),
+            // A slow machine is no reason to refuse.
+            ("database.queue_timeout", "60s"),
             ("mail.print", "false"),
             ("worker.poll_every", "20ms"),
             ("worker.renewal_every", "100ms"),

@@ -1,6 +1,7 @@
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jobportal_application::{ChangeListener, Moment, ResponseCache, Subject};
 use moka::sync::Cache;
@@ -17,6 +18,8 @@ pub struct MemoryResponseCache<R> {
     /// How many changes there were.
     changes: AtomicU64,
     last_changes: LastChanges,
+    /// Where answers may be read from a database that is behind: by how much, and the changes that it may not know yet.
+    behind: Option<(Duration, Mutex<VecDeque<(Instant, u64)>>)>,
 }
 
 /// The numbers of the last changes of all subjects.
@@ -73,7 +76,14 @@ impl<R: Clone + Send + Sync + 'static> MemoryResponseCache<R> {
             entries: Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_live(lifetime).build(),
             changes: AtomicU64::new(0),
             last_changes: LastChanges::default(),
+            behind: None,
         }
+    }
+
+    /// Keeps answers that may be read from a database which is behind by so much at most.
+    #[must_use]
+    pub fn behind(self, lag: Duration) -> Self {
+        Self { behind: Some((lag, Mutex::default())), ..self }
     }
 
     fn is_good(&self, entry: &Entry<R>) -> bool {
@@ -87,6 +97,11 @@ impl<R: Clone + Send + Sync + 'static> MemoryResponseCache<R> {
 impl<R: Clone + Send + Sync + 'static> ChangeListener for MemoryResponseCache<R> {
     fn changed(&self, subjects: &[Subject]) {
         let number = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some((lag, recent)) = &self.behind {
+            let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
+            forget(&mut recent, *lag);
+            recent.push_back((Instant::now(), number));
+        }
         let note = |subject| {
             if let Some(last_change) = self.last_changes.of(subject) {
                 last_change.fetch_max(number, Ordering::SeqCst);
@@ -103,7 +118,13 @@ impl<R: Clone + Send + Sync + 'static> ChangeListener for MemoryResponseCache<R>
 
 impl<R: Clone + Send + Sync + 'static> ResponseCache<R> for MemoryResponseCache<R> {
     fn moment(&self) -> Moment {
-        Moment(self.changes.load(Ordering::SeqCst))
+        let now = self.changes.load(Ordering::SeqCst);
+        let unknown = self.behind.as_ref().and_then(|(lag, recent)| {
+            let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
+            forget(&mut recent, *lag);
+            recent.iter().map(|(_, number)| *number).min()
+        });
+        Moment(unknown.map_or(now, |first| now.min(first - 1)))
     }
 
     fn get(&self, key: &str) -> Option<R> {
@@ -115,6 +136,13 @@ impl<R: Clone + Send + Sync + 'static> ResponseCache<R> for MemoryResponseCache<
         if self.is_good(&entry) {
             self.entries.insert(key.into(), Arc::new(entry));
         }
+    }
+}
+
+/// Drops the changes that even who is behind by `lag` knows.
+fn forget(recent: &mut VecDeque<(Instant, u64)>, lag: Duration) {
+    while recent.front().is_some_and(|(time, _)| time.elapsed() > lag) {
+        recent.pop_front();
     }
 }
 
@@ -169,6 +197,19 @@ mod tests {
         cache.put("key", "new", &[JOB], cache.moment());
         cache.put("key", "old", &[JOB], since);
         assert_eq!(cache.get("key"), Some("new"));
+    }
+
+    #[test]
+    fn what_a_database_behind_may_not_know_yet_is_kept_by_nobody() {
+        let lag = Duration::from_millis(50);
+        let cache = cache().behind(lag);
+        cache.changed(&[JOB]);
+        cache.put("job", "maybe old", &[JOB], cache.moment());
+        cache.put("plans", "good", &[Subject::Plans], cache.moment());
+        assert_eq!((cache.get("job"), cache.get("plans")), (None, Some("good")));
+        std::thread::sleep(2 * lag);
+        cache.put("job", "new", &[JOB], cache.moment());
+        assert_eq!(cache.get("job"), Some("new"));
     }
 
     #[test]

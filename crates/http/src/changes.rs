@@ -126,9 +126,9 @@ fn slice(query: &Query, list: List) -> Result<SliceRequest, Violations> {
 }
 
 /// `GET /job/changes/`
-pub(crate) async fn jobs(app: Data<App>, request: HttpRequest, _: Caller) -> Answer {
+pub(crate) async fn jobs(app: Data<App>, request: HttpRequest, Caller(actor): Caller) -> Answer {
     let request = slice(&Query::of(&request), List::JobChanges)?;
-    let slice = app.run(move |app| app.changes.jobs(request)).await?;
+    let slice = app.run(move |app| app.changes.of(&actor).jobs(request)).await?;
     let now = app.clock.now();
     Ok(HttpResponse::Ok().json(JobChangesBody {
         changes: slice.items.into_iter().map(|change| JobChangeBody::new(change, now)).collect(),
@@ -148,7 +148,7 @@ pub(crate) fn jobs_doc() -> Operation {
 /// `GET /application/changes/`
 pub(crate) async fn applications(app: Data<App>, request: HttpRequest, Caller(actor): Caller) -> Answer {
     let request = slice(&Query::of(&request), List::ApplicationChanges)?;
-    let slice = app.run(move |app| app.changes.applications(&actor, request)).await?;
+    let slice = app.run(move |app| app.changes.primary.applications(&actor, request)).await?;
     Ok(HttpResponse::Ok().json(ApplicationChangesBody {
         changes: slice.items.into_iter().map(ApplicationChangeBody::from).collect(),
         next_cursor: cursor::write(List::ApplicationChanges, slice.next),

@@ -1,6 +1,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use thiserror::Error;
@@ -82,22 +84,28 @@ impl Executor {
     /// It is not begun if it has waited for too long, so that a part which holds up each job does not make the last one in the
     /// queue wait for all before it; nor if the caller has gone meanwhile. What is begun is done.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejected> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let span = tracing::Span::current();
-        let (queued_at, queue_timeout) = (Instant::now(), self.queue_timeout);
+        // Taken by the thread that begins the job, or by the caller who waits no longer.
+        let ticket = Arc::new(AtomicBool::new(true));
+        let take = |ticket: &AtomicBool| ticket.swap(false, Ordering::AcqRel);
+        let thread_ticket = Arc::clone(&ticket);
         let task = Box::new(move || {
-            if reply.is_closed() {
-                return;
+            if !reply.is_closed() && take(&thread_ticket) {
+                // The caller may have gone while the job ran.
+                let _ = reply.send(span.in_scope(job));
             }
-            let is_late = queued_at.elapsed() >= queue_timeout;
-            let outcome = if is_late { Err(Rejected::Busy) } else { Ok(span.in_scope(job)) };
-            // The caller may have gone while the job ran.
-            let _ = reply.send(outcome);
         });
-        match self.queue.try_send(task) {
-            Ok(()) => answer.await.unwrap_or(Err(Rejected::Panicked)),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Rejected::Busy),
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(task) {
+            return Err(Rejected::Busy);
         }
+        // All threads may be held up, so it is no use to leave it to them to look at the time.
+        let outcome = match tokio::time::timeout(self.queue_timeout, &mut answer).await {
+            Ok(outcome) => outcome,
+            Err(_) if take(&ticket) => return Err(Rejected::Busy),
+            Err(_) => answer.await,
+        };
+        outcome.map_err(|_| Rejected::Panicked)
     }
 }
 
@@ -172,12 +180,16 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_has_waited_for_too_long_is_not_begun() {
-        let (executor, drain) = Executor::start("test", Priority::Normal, 1, 8, Duration::ZERO).unwrap();
-        let outcome = executor.run(|| panic!("it was begun")).await;
-        assert_eq!(outcome.map(|()| 0), Err(Rejected::Busy));
+    async fn who_has_waited_for_too_long_is_told_though_all_threads_are_held_up_and_the_job_is_not_begun() {
+        let (executor, drain) = Executor::start("test", Priority::Normal, 1, 8, Duration::from_millis(20)).unwrap();
+        let (gate, first) = held(&executor).await;
+        let (begun, is_begun) = crossbeam_channel::bounded(1);
+        assert_eq!(executor.run(move || begun.send(())).await, Err(Rejected::Busy));
+        gate.wait();
+        assert_eq!(first.await.unwrap(), Ok(1), "what was begun is waited for");
         drop(executor);
         drain.wait();
+        assert!(is_begun.try_recv().is_err());
     }
 
     #[actix_web::test]

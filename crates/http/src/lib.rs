@@ -43,9 +43,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobportal_application::{
-    AccessTokens, Accounts, AnswerCache, Applications, Candidates, Changes, Clock, Documents, Employers, FileStore,
-    Jobs, Nodes, Outbox, RateLimiter, ResponseCache, Search, SessionDenylist, Store, Subscriptions, Vault,
+    AccessTokens, Accounts, Actor, AnswerCache, Applications, Candidates, Changes, Clock, Documents, Employers,
+    FileStore, Jobs, Nodes, Outbox, RateLimiter, ResponseCache, Search, SessionDenylist, Store, Subscriptions, Vault,
 };
+use jobportal_domain::UserType;
 
 pub use client::TrustedProxies;
 pub use executor::{Drain, Executor, Priority, Rejected};
@@ -80,6 +81,22 @@ impl HttpSettings {
     }
 }
 
+/// A use case that reads, on the primary database and on one that may be a little behind it.
+#[derive(Clone)]
+pub struct Replicated<U> {
+    /// On what is up to date.
+    pub primary: U,
+    /// On what may be a replica.
+    pub replica: U,
+}
+
+impl<U> Replicated<U> {
+    /// The one for this caller: who may have written what is read finds it, on whichever node it was written.
+    pub(crate) fn of(&self, actor: &Actor) -> &U {
+        if actor.user_type == UserType::Candidate { &self.replica } else { &self.primary }
+    }
+}
+
 /// Everything that handlers use.
 pub struct App {
     /// Use cases.
@@ -93,11 +110,11 @@ pub struct App {
     /// Use cases.
     pub jobs: Jobs,
     /// Use cases.
-    pub search: Search,
+    pub search: Replicated<Search>,
     /// Use cases.
     pub applications: Applications,
     /// Use cases.
-    pub changes: Changes,
+    pub changes: Replicated<Changes>,
     /// Use cases.
     pub subscriptions: Subscriptions,
     /// Use cases.

@@ -156,7 +156,12 @@ pub(crate) async fn search(app: Data<App>, request: HttpRequest, Caller(actor): 
         });
         Ok(Reply::to_all(response, [Subject::Jobs]).turning_at(good_until))
     };
-    app.answer_all(&key, move |app| app.search.find(&search), render).await
+    let find = move |app: &App| {
+        // What the caller has written is no part of it, unless it is about applications.
+        let engine = if search.filter.not_applied_by.is_some() { &app.search.primary } else { app.search.of(&actor) };
+        engine.find(&search)
+    };
+    app.answer_all(&key, find, render).await
 }
 
 /// What lies around a part of what was found: pages around a page, as far as there are pages; else what the cursor leads to.
@@ -301,9 +306,9 @@ impl From<Suggestion> for SuggestionBody {
 }
 
 /// `GET /job/suggest/`
-pub(crate) async fn suggest(app: Data<App>, request: HttpRequest, _: Caller) -> Answer {
+pub(crate) async fn suggest(app: Data<App>, request: HttpRequest, Caller(actor): Caller) -> Answer {
     let (prefix, kinds) = criteria::suggestions(&Query::of(&request))?;
-    let suggestions = app.run(move |app| app.search.suggest(&prefix, &kinds)).await?;
+    let suggestions = app.run(move |app| app.search.of(&actor).suggest(&prefix, &kinds)).await?;
     let data: Vec<SuggestionBody> = suggestions.into_iter().map(SuggestionBody::from).collect();
     Ok(HttpResponse::Ok().json(wire::Data { data }))
 }
@@ -323,7 +328,7 @@ pub(crate) fn suggest_doc() -> Operation {
 
 /// `GET /job/{id}/similar/`
 pub(crate) async fn similar(app: Data<App>, Caller(actor): Caller, PathId(id): PathId) -> Answer {
-    let jobs = app.run(move |app| app.search.similar(&actor, JobId(id))).await?;
+    let jobs = app.run(move |app| app.search.of(&actor).similar(&actor, JobId(id))).await?;
     let now = app.clock.now();
     let data: Vec<JobDetailsBody> = jobs.into_iter().map(|job| JobDetailsBody::new(job, now)).collect();
     Ok(HttpResponse::Ok().json(wire::Data { data }))

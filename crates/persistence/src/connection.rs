@@ -5,13 +5,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, CacheSize, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 use diesel::{PgConnection, SqliteConnection};
 use jobportal_application::Access;
 
 use crate::error::{OpenError, without_secrets};
+use crate::store::DatabaseSettings;
 
 /// A connection to either database.
 pub(crate) enum AnyConnection {
@@ -98,7 +99,14 @@ fn with_parameters(url: &str, patience: Duration) -> String {
     let mut url = url.to_owned();
     // libpq makes two seconds of one.
     let seconds = patience.as_secs().max(2).to_string();
-    for (name, value) in [("fallback_application_name", "jobportal"), ("connect_timeout", seconds.as_str())] {
+    let parameters = [
+        ("fallback_application_name", "jobportal"),
+        ("connect_timeout", seconds.as_str()),
+        // A host that is gone answers nothing, and says nothing either.
+        ("tcp_user_timeout", "10000"),
+        ("keepalives_idle", "30"),
+    ];
+    for (name, value) in parameters {
         if !url.contains(name) {
             let separator = match url.contains('?') {
                 true if url.ends_with(['?', '&']) => "",
@@ -112,19 +120,29 @@ fn with_parameters(url: &str, patience: Duration) -> String {
 }
 
 impl AnyConnection {
-    pub(crate) fn begin(&mut self, access: Access) -> QueryResult<()> {
+    /// Begins a transaction, on PostgreSQL with these parameters, in the same round trip.
+    pub(crate) fn begin(&mut self, access: Access, parameters: &str) -> QueryResult<()> {
         match (self, access) {
             (_, Access::Statement) => Ok(()),
             (Self::Sqlite(c), Access::Read) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN"),
             // A transaction that reads first can't become a writer once another one wrote, however long it waits.
             (Self::Sqlite(c), Access::Write) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
             (Self::Postgres(c), Access::Read) => {
-                AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                let sql = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {parameters}");
+                AnsiTransactionManager::begin_transaction_sql(c, &sql)
             }
             // Whatever the server's default is: what is read under a lock has to be what the one before has committed.
             (Self::Postgres(c), Access::Write) => {
-                AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL READ COMMITTED")
+                let sql = format!("BEGIN ISOLATION LEVEL READ COMMITTED; {parameters}");
+                AnsiTransactionManager::begin_transaction_sql(c, &sql)
             }
+        }
+    }
+
+    /// Keeps no statement prepared on PostgreSQL between two transactions.
+    pub(crate) fn forget_statements(&mut self) {
+        if let Self::Postgres(c) = self {
+            c.set_prepared_statement_cache_size(CacheSize::Disabled);
         }
     }
 
@@ -153,7 +171,8 @@ impl AnyConnection {
     pub(crate) fn ping(&mut self) -> QueryResult<()> {
         match self {
             Self::Sqlite(c) => c.ping(),
-            Self::Postgres(c) => c.ping(),
+            // In one round trip: between two a pooler could change the connection.
+            Self::Postgres(c) => c.batch_execute("SELECT 1"),
         }
     }
 }
@@ -165,7 +184,42 @@ impl AnyConnection {
 pub(crate) struct Manager {
     address: Address,
     patience: Duration,
+    parameters: Parameters,
     losses: Arc<AtomicU64>,
+}
+
+/// What is set on connections to PostgreSQL; once, or behind a pooler by transaction in each of them.
+#[derive(Clone)]
+pub(crate) struct Parameters {
+    sql: String,
+    are_of_transaction: bool,
+}
+
+impl Parameters {
+    /// So that one which someone forgot keeps no lock, and a statement no thread, for good; that the jobs which a common word is in
+    /// fit into a map of single rows, and not of pages that have to be read through; that nothing is compiled for a statement of
+    /// milliseconds; and that it is told to no log that a word looked for is none.
+    pub(crate) fn of(settings: &DatabaseSettings) -> Self {
+        let are_of_transaction = settings.is_pooled_by_transaction;
+        let set = if are_of_transaction { "SET LOCAL" } else { "SET" };
+        let (lock, statement) = (settings.checkout_timeout.as_millis(), settings.statement_timeout.as_millis());
+        let sql = format!(
+            "{set} lock_timeout = {lock}; {set} statement_timeout = {statement}; {set} jit = off; \
+             {set} client_min_messages = warning; SELECT set_config('work_mem', '32MB', {are_of_transaction}) \
+             WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('32MB')"
+        );
+        Self { sql, are_of_transaction }
+    }
+
+    /// What each transaction begins with.
+    pub(crate) fn of_transaction(&self) -> &str {
+        if self.are_of_transaction { &self.sql } else { "" }
+    }
+
+    /// How to get `access`: only within a transaction does a pooler keep the connection.
+    pub(crate) fn access(&self, access: Access) -> Access {
+        if self.are_of_transaction && access == Access::Statement { Access::Read } else { access }
+    }
 }
 
 /// A connection of the pool, and how many connections were lost before it was last known to work.
@@ -175,17 +229,10 @@ pub(crate) struct Pooled {
 }
 
 impl Manager {
-    pub(crate) fn new(address: Address, patience: Duration, losses: Arc<AtomicU64>) -> Self {
-        Self { address, patience, losses }
+    pub(crate) fn new(address: Address, patience: Duration, parameters: Parameters, losses: Arc<AtomicU64>) -> Self {
+        Self { address, patience, parameters, losses }
     }
 }
-
-/// So that the jobs that a common word is in fit into a map of single rows, and not of pages that have to be read through; that
-/// nothing is compiled for a statement of milliseconds; and that it is told to no log that a word looked for is none.
-const FOR_SEARCH: &str = "SELECT set_config('work_mem', '32MB', FALSE)
-    WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('32MB');
-    SET jit = off;
-    SET client_min_messages = warning";
 
 impl r2d2::ManageConnection for Manager {
     type Connection = Pooled;
@@ -194,11 +241,10 @@ impl r2d2::ManageConnection for Manager {
     fn connect(&self) -> Result<Pooled, OpenError> {
         let losses = self.losses.load(Ordering::Relaxed);
         let mut connection = self.address.connect(self.patience)?;
-        if let AnyConnection::Postgres(c) = &mut connection {
-            // As the timeout of a SQLite file does, it keeps a lock that someone forgot from stopping every thread for good.
-            let patience_ms = self.patience.as_millis();
-            c.batch_execute(&format!("SET lock_timeout = {patience_ms}; {FOR_SEARCH}"))
-                .map_err(|error| OpenError::Unreachable(error.to_string()))?;
+        if self.parameters.are_of_transaction {
+            connection.forget_statements();
+        } else if let AnyConnection::Postgres(c) = &mut connection {
+            c.batch_execute(&self.parameters.sql).map_err(|error| OpenError::Unreachable(error.to_string()))?;
         }
         Ok(Pooled { connection, losses })
     }
@@ -246,12 +292,14 @@ mod tests {
     fn an_address_keeps_what_the_operator_chose() {
         let patience = Duration::from_millis(10);
         for url in ["postgres://host/db", "postgres://host/db?"] {
-            let expected = "postgres://host/db?fallback_application_name=jobportal&connect_timeout=2";
+            let expected = "postgres://host/db?fallback_application_name=jobportal&connect_timeout=2\
+                &tcp_user_timeout=10000&keepalives_idle=30";
             assert_eq!(with_parameters(url, patience), expected);
         }
         assert_eq!(
-            with_parameters("postgres://host/db?connect_timeout=9", patience),
-            "postgres://host/db?connect_timeout=9&fallback_application_name=jobportal"
+            with_parameters("postgres://host/db?connect_timeout=9&keepalives_idle=5", patience),
+            "postgres://host/db?connect_timeout=9&keepalives_idle=5&fallback_application_name=jobportal\
+                &tcp_user_timeout=10000"
         );
     }
 }

@@ -23,6 +23,7 @@ mod jobs;
 mod migrations;
 mod networks;
 mod notifications;
+mod replicas;
 mod schedule;
 mod schema;
 mod search;
@@ -34,4 +35,5 @@ mod time;
 
 pub use error::{MigrateError, OpenError};
 pub use migrations::{MigrationState, Migrator};
+pub use replicas::ReplicatedStore;
 pub use store::{DatabaseSettings, DieselStore};

@@ -26,7 +26,9 @@ pub struct MigrationState {
     /// Its name; of one that this program does not know, its version.
     pub name: String,
     /// Whether the database has it.
-    pub applied: bool,
+    pub is_applied: bool,
+    /// Whether this program has it; else a newer version applied it.
+    pub is_known: bool,
 }
 
 /// Brings a database up to date, on a connection of its own. Each call is one transaction, and nodes that start at once take
@@ -38,10 +40,14 @@ pub struct Migrator {
 impl Migrator {
     /// Connects to the database.
     pub fn connect(url: &str) -> Result<Self, OpenError> {
-        Ok(Self { connection: Address::parse(url)?.connect(PATIENCE)? })
+        let mut connection = Address::parse(url)?.connect(PATIENCE)?;
+        // A pooler may give the next transaction another connection to PostgreSQL.
+        connection.forget_statements();
+        Ok(Self { connection })
     }
 
-    /// Applies what the database lacks; returns the names. Refuses a database that a newer version migrated.
+    /// Applies what the database lacks; returns the names. Refuses to, where a newer version has migrated the database otherwise;
+    /// one that lacks nothing is left alone, since migrations leave the version before them working.
     pub fn up(&mut self) -> Result<Vec<String>, MigrateError> {
         self.transaction(|connection| match connection {
             AnyConnection::Sqlite(c) => up(c, &FOR_SQLITE),
@@ -69,7 +75,7 @@ impl Migrator {
         &mut self,
         work: impl FnOnce(&mut AnyConnection) -> Result<T, MigrateError>,
     ) -> Result<T, MigrateError> {
-        self.connection.begin(Access::Write)?;
+        self.connection.begin(Access::Write, "")?;
         let outcome = lock(&mut self.connection).and_then(|()| work(&mut self.connection));
         match outcome {
             Ok(value) => {
@@ -127,9 +133,9 @@ where
     EmbeddedMigrations: MigrationSource<DB>,
 {
     let (known, applied) = compare(connection, source)?;
-    refuse_newer(&known, &applied)?;
     let mut names = Vec::new();
     for migration in known.iter().filter(|migration| !applied.contains(&migration.name().version())) {
+        refuse_newer(&known, &applied)?;
         connection.run_migration(migration)?;
         names.push(migration.name().to_string());
     }
@@ -165,9 +171,10 @@ where
     let (known, mut applied) = compare(connection, source)?;
     let mut states = Vec::new();
     for migration in known {
-        let applied = applied.remove(&migration.name().version().as_owned());
-        states.push(MigrationState { name: migration.name().to_string(), applied });
+        let is_applied = applied.remove(&migration.name().version().as_owned());
+        states.push(MigrationState { name: migration.name().to_string(), is_applied, is_known: true });
     }
-    states.extend(applied.iter().map(|version| MigrationState { name: version.to_string(), applied: true }));
+    let newer = applied.iter().map(ToString::to_string);
+    states.extend(newer.map(|name| MigrationState { name, is_applied: true, is_known: false }));
     Ok(states)
 }

@@ -55,15 +55,15 @@ macro_rules! total {
 }
 
 impl<'c> Session<'c> {
-    /// Runs `work` in a transaction. The inner result is that of the work; the outer error says that it could not begin.
+    /// Runs `work` in a transaction that begins with these parameters. The inner result is that of the work; the outer error says that it could not begin.
     pub(crate) fn transact(
         connection: &'c mut AnyConnection,
-        breadth: &'c Breadth,
-        listener: Option<&'c dyn ChangeListener>,
+        (breadth, listener): (&'c Breadth, Option<&'c dyn ChangeListener>),
         access: Access,
+        parameters: &str,
         work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>,
     ) -> Result<Result<()>> {
-        connection.begin(access).map_err(classify)?;
+        connection.begin(access, parameters).map_err(classify)?;
         let mut session = Session { connection, breadth, has_failed: false, listener, changed: Vec::new() };
         if access == Access::Statement {
             return Ok(work(&mut session));

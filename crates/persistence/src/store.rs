@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jobportal_application::{Access, ChangeListener, Error, RepositoryError, Result, Store, Work};
 
-use crate::connection::{Address, Manager};
+use crate::connection::{Address, Manager, Parameters};
 use crate::error::OpenError;
 use crate::search::breadth::Breadth;
 use crate::session::Session;
@@ -22,6 +22,23 @@ pub struct DatabaseSettings {
     pub pool_size: u32,
     /// How long to wait for a connection, for another writer of a SQLite file, and for a lock of PostgreSQL.
     pub checkout_timeout: Duration,
+    /// When PostgreSQL ends a statement that takes long.
+    pub statement_timeout: Duration,
+    /// The address is that of a pooler such as PgBouncer, which gives each transaction whichever connection to PostgreSQL is free.
+    pub is_pooled_by_transaction: bool,
+}
+
+impl DatabaseSettings {
+    /// Those of a database that is reached without a pooler, with some patience.
+    pub fn new(url: impl Into<String>, pool_size: u32) -> Self {
+        Self {
+            url: url.into(),
+            pool_size,
+            checkout_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            is_pooled_by_transaction: false,
+        }
+    }
 }
 
 /// The store, in SQLite or PostgreSQL.
@@ -35,6 +52,7 @@ pub struct DieselStore {
     /// up to minutes for whoever is last.
     is_away: AtomicBool,
     checkout_timeout: Duration,
+    parameters: Parameters,
     listener: Option<Arc<dyn ChangeListener>>,
     breadth: Breadth,
 }
@@ -51,17 +69,32 @@ struct Attempt {
 impl DieselStore {
     /// Opens the database; the first connection is made at once, so that what is wrong is known at once.
     pub fn open(settings: &DatabaseSettings) -> Result<Self, OpenError> {
+        let store = Self::open_later(settings)?;
+        Address::parse(&settings.url)?.connect(settings.checkout_timeout)?;
+        Ok(store)
+    }
+
+    /// Opens a database that need not be there yet.
+    pub(crate) fn open_later(settings: &DatabaseSettings) -> Result<Self, OpenError> {
         let address = Address::parse(&settings.url)?;
-        address.connect(settings.checkout_timeout)?;
+        let parameters = Parameters::of(settings);
         let turn = address.is_sqlite().then(Mutex::default);
         let losses = Arc::new(AtomicU64::new(0));
         let pool = r2d2::Pool::builder()
             .max_size(settings.pool_size.max(1))
             .connection_timeout(settings.checkout_timeout)
             .test_on_check_out(true)
-            .build_unchecked(Manager::new(address, settings.checkout_timeout, losses.clone()));
-        let (is_away, checkout_timeout) = (AtomicBool::new(false), settings.checkout_timeout);
-        Ok(Self { pool, losses, turn, is_away, checkout_timeout, breadth: Breadth::default(), listener: None })
+            .build_unchecked(Manager::new(address, settings.checkout_timeout, parameters.clone(), losses.clone()));
+        Ok(Self {
+            pool,
+            losses,
+            turn,
+            is_away: AtomicBool::new(false),
+            checkout_timeout: settings.checkout_timeout,
+            parameters,
+            breadth: Breadth::default(),
+            listener: None,
+        })
     }
 
     /// Tells `listener` what its transactions may have changed.
@@ -88,8 +121,10 @@ impl DieselStore {
             Ok(pooled) => pooled,
             Err(error) => return Attempt { outcome: Err(error), is_lost: false, has_begun: false },
         };
+        let access = self.parameters.access(access);
+        let parts = (&self.breadth, self.listener.as_deref());
         let transaction =
-            Session::transact(&mut pooled.connection, &self.breadth, self.listener.as_deref(), access, work);
+            Session::transact(&mut pooled.connection, parts, access, self.parameters.of_transaction(), work);
         let has_begun = transaction.is_ok();
         let outcome = transaction.flatten();
         // Diesel overlooks a connection that is cut during a query outside a transaction, unless it is used again.
@@ -102,7 +137,7 @@ impl DieselStore {
     }
 
     /// Runs `work` in a transaction. A connection that turns out to be lost is replaced, if nothing can have been done on it.
-    fn transact(&self, access: Access, work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn transact(&self, access: Access, work: &mut dyn FnMut(&mut Session<'_>) -> Result<()>) -> Result<()> {
         let mut attempt = self.attempt(access, work);
         for _ in 1..ATTEMPTS {
             if !attempt.is_lost || (access == Access::Write && attempt.has_begun) {

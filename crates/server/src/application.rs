@@ -7,14 +7,15 @@ use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
 use jobportal_application::{
     Applications, Candidates, Changes, Employers, Jobs, Nodes, Outbox, RateLimiter, ResponseCache, Search,
-    SessionDenylist, Subscriptions,
+    SessionDenylist, Store, Subscriptions,
 };
 use jobportal_cache::{MemoryAnswerCache, MemoryRateLimiter, RedisAnswerCache, RedisRateLimiter, VerifiedTokens};
 use jobportal_files::LocalFiles;
-use jobportal_http::{App, Drain, Executor, HttpSettings, Priority, Ready};
+use jobportal_http::{App, Drain, Executor, HttpSettings, Priority, Ready, Replicated};
 
 use crate::composition::{Core, Overrides, cache_bytes};
 use crate::error::StartError;
+use crate::replicas::Replicas;
 use crate::sessions::EndedSessions;
 use crate::settings::{ServerSettings, Settings};
 use crate::shutdown::Shutdown;
@@ -37,6 +38,7 @@ pub struct Application {
     address: SocketAddr,
     worker: Option<Worker>,
     ended_sessions: EndedSessions,
+    replicas: Option<Replicas>,
     drains: Vec<Drain>,
     shutdown: Shutdown,
 }
@@ -51,17 +53,22 @@ impl Application {
     pub fn build_with(settings: Settings, overrides: Overrides) -> Result<Self, StartError> {
         let pool_size = settings.database.pool_size;
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        // One for each thread: of the database lane, of the worker, of the two hashing lanes, and for ended sessions.
-        let connections = u32::from(pool_size + Worker::THREADS + 1) + u32::try_from(2 * cores).unwrap_or(2);
+        // One for each thread: of the database lane, of the worker, of the two hashing lanes, for ended sessions, and for replicas.
+        let connections = u32::from(pool_size + Worker::THREADS + 2) + u32::try_from(2 * cores).unwrap_or(2);
         let files = Arc::new(LocalFiles::open(&settings.files.dir).map_err(StartError::Files)?);
         let core = Core::open(settings, connections, overrides)?;
         let settings = &core.settings;
 
         let queue = usize::try_from(settings.database.queue).unwrap_or(usize::MAX);
-        let queue_timeout = settings.database.queue_timeout;
-        let (database, database_drain) =
-            Executor::start("database", Priority::Normal, usize::from(pool_size), queue, queue_timeout)?;
-        let lane = |name| Executor::start(name, Priority::Low, cores, HASHING_QUEUE, queue_timeout);
+        let (database, database_drain) = Executor::start(
+            "database",
+            Priority::Normal,
+            usize::from(pool_size),
+            queue,
+            settings.database.queue_timeout,
+        )?;
+        let hashing_timeout = settings.auth.hashing_timeout;
+        let lane = |name| Executor::start(name, Priority::Low, cores, HASHING_QUEUE, hashing_timeout);
         let ((hashing, hashing_drain), (strangers, strangers_drain)) = (lane("hashing")?, lane("strangers")?);
         let lifetime = settings.auth.access_lifetime;
         let (ended_sessions, ended_drain) = EndedSessions::new(core.accounts(), core.denylist.clone(), lifetime)?;
@@ -85,16 +92,27 @@ impl Application {
                 None => Arc::new(MemoryRateLimiter::new()),
             }
         };
+        let replicas = core.replicas.clone().map(Replicas::new).transpose()?;
+        let (replicas, replicas_drain) = replicas.unzip();
+        drains.extend(replicas_drain);
+
         let (store, clock) = (&core.store, &core.clock);
+        let reads = core.replicas.clone().map_or_else(|| store.clone(), |replicas| replicas as Arc<dyn Store>);
         let app = web::Data::new(App {
             accounts: core.accounts(),
             candidates: Candidates::new(store.clone(), clock.clone(), core.directory()),
             employers: Employers::new(store.clone(), clock.clone()),
             documents: core.documents(),
             jobs: Jobs::new(store.clone(), clock.clone()),
-            search: Search::new(store.clone(), clock.clone()),
+            search: Replicated {
+                primary: Search::new(store.clone(), clock.clone()),
+                replica: Search::new(reads.clone(), clock.clone()),
+            },
             applications: Applications::new(store.clone(), clock.clone()),
-            changes: Changes::new(store.clone(), clock.clone()),
+            changes: Replicated {
+                primary: Changes::new(store.clone(), clock.clone()),
+                replica: Changes::new(reads, clock.clone()),
+            },
             subscriptions: Subscriptions::new(store.clone(), clock.clone()),
             outbox: Outbox::new(store.clone(), clock.clone()),
             tokens: Arc::new(VerifiedTokens::new(core.tokens.clone())),
@@ -124,7 +142,7 @@ impl Application {
             },
         });
         let (server, address) = listen(settings, cores, app)?;
-        Ok(Self { server, address, worker, ended_sessions, drains, shutdown: Shutdown::new() })
+        Ok(Self { server, address, worker, ended_sessions, replicas, drains, shutdown: Shutdown::new() })
     }
 
     /// The port that the API listens on.
@@ -144,9 +162,10 @@ impl Application {
 
     /// Answers requests and works until the end is asked for, then finishes what was accepted.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { server, worker, ended_sessions, drains, shutdown, .. } = self;
+        let Self { server, worker, ended_sessions, replicas, drains, shutdown, .. } = self;
         ended_sessions.load().await.map_err(StartError::Sessions)?;
         let ended_sessions = tokio::spawn(ended_sessions.run(shutdown.clone()));
+        let replicas = replicas.map(|replicas| tokio::spawn(replicas.run(shutdown.clone())));
         let worker = worker.map(|worker| tokio::spawn(worker.run(shutdown.clone())));
         let handle = server.handle();
         let stop = tokio::spawn({
@@ -161,6 +180,9 @@ impl Application {
         // All end by themselves now; a panic in them has been logged.
         let _ = stop.await;
         let _ = ended_sessions.await;
+        if let Some(replicas) = replicas {
+            let _ = replicas.await;
+        }
         if let Some(worker) = worker {
             let _ = worker.await;
         }

@@ -47,6 +47,13 @@ pub fn safety(settings: &Settings) -> Vec<Problem> {
     if time_delta(settings.accounts.otp_lifetime) > CodePolicy::MAX_LIFETIME {
         problems.push(Problem::new("accounts.otp_lifetime", "must be 10m or less"));
     }
+    let is_replica = |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    if let Some(url) = settings.database.replicas().find(|url| !is_replica(url)) {
+        let problem = format!("names {}, which is no address of PostgreSQL", without_secrets(url));
+        problems.push(Problem::new("database.replica_urls", problem));
+    } else if settings.database.replicas().next().is_some() && !is_replica(settings.database.url.expose()) {
+        problems.push(Problem::new("database.replica_urls", "must be empty: only PostgreSQL has replicas"));
+    }
     if settings.profile == Profile::Development {
         return problems;
     }
@@ -141,8 +148,8 @@ fn database(settings: &Settings) -> Option<Problem> {
         Ok(migrator) => migrator,
         Err(error) => return failed(&error),
     };
-    let pending = match pending(&mut migrator) {
-        Ok(pending) => pending,
+    let pending = match migrator.status() {
+        Ok(states) => pending(states),
         Err(error) => return failed(&error),
     };
     (!pending.is_empty()).then(|| {

@@ -14,7 +14,7 @@ use jobportal_cache::{
 use jobportal_domain::{CodePolicy, SessionPolicy};
 use jobportal_http::{Drain, Executor, Priority, Ready};
 use jobportal_notification::from_url;
-use jobportal_persistence::{DatabaseSettings, DieselStore, MigrateError, Migrator};
+use jobportal_persistence::{DatabaseSettings, DieselStore, MigrationState, Migrator, ReplicatedStore};
 use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault, TokenKeys, Totp};
 
 use crate::check::{Problem, safety};
@@ -51,6 +51,8 @@ pub struct Overrides {
 pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) store: Arc<dyn Store>,
+    /// The same database, read from its replicas, where there are some.
+    pub(crate) replicas: Option<Arc<ReplicatedStore>>,
     /// Learns from the store what changed.
     pub(crate) responses: Option<Arc<MemoryResponseCache<Arc<Ready>>>>,
     /// Knows the sessions that ended on this node, and those it heard of.
@@ -81,7 +83,11 @@ impl Core {
         let cost = settings.auth.bcrypt_cost;
         let responses = settings.cache.responses.then(|| {
             let lifetime = if settings.redis.is_set() { KEPT_AMONG_NODES } else { KEPT_ALONE };
-            Arc::new(MemoryResponseCache::new(cache_bytes(&settings), lifetime, |ready: &Arc<Ready>| ready.size()))
+            let responses =
+                MemoryResponseCache::new(cache_bytes(&settings), lifetime, |ready: &Arc<Ready>| ready.size());
+            let database = &settings.database;
+            let is_behind = database.replicas().next().is_some();
+            Arc::new(if is_behind { responses.behind(database.replica_max_lag) } else { responses })
         });
         let (denylist, signal) = (Arc::<MemorySessionDenylist>::default(), Arc::<MemoryMailSignal>::default());
         let mut listeners: Vec<Arc<dyn ChangeListener>> = vec![signal.clone()];
@@ -108,8 +114,10 @@ impl Core {
         let keys = token_keys(&settings.auth).map_err(StartError::TokenKey)?;
         let vault = ServerVault::new(settings.auth.jwt_secret.expose());
         let vault = settings.auth.former_secrets().fold(vault, |vault, secret| vault?.and_secret(secret));
+        let store = store?;
         Ok(Self {
-            store: store?,
+            replicas: open_replicas(&settings, connections, &store)?,
+            store,
             responses,
             denylist,
             signal,
@@ -238,12 +246,40 @@ fn open_database(
     settings: &Settings,
     connections: u32,
     listener: Arc<dyn ChangeListener>,
-) -> Result<Arc<dyn Store>, StartError> {
+) -> Result<Arc<DieselStore>, StartError> {
     let url = settings.database.url.expose();
     let unopened = |error| StartError::Database { url: without_secrets(url), error };
     migrate(&mut Migrator::connect(url).map_err(unopened)?, settings)?;
-    let settings = DatabaseSettings { url: url.to_owned(), pool_size: connections, checkout_timeout: CHECKOUT_TIMEOUT };
-    Ok(Arc::new(DieselStore::open(&settings).map_err(unopened)?.telling(listener)))
+    let store = DieselStore::open(&database_settings(settings, url, connections)).map_err(unopened)?;
+    Ok(Arc::new(store.telling(listener)))
+}
+
+fn database_settings(settings: &Settings, url: &str, connections: u32) -> DatabaseSettings {
+    DatabaseSettings {
+        url: url.to_owned(),
+        pool_size: connections,
+        checkout_timeout: CHECKOUT_TIMEOUT,
+        statement_timeout: settings.database.statement_timeout,
+        is_pooled_by_transaction: settings.database.is_pooled_by_transaction,
+    }
+}
+
+fn open_replicas(
+    settings: &Settings,
+    connections: u32,
+    primary: &Arc<DieselStore>,
+) -> Result<Option<Arc<ReplicatedStore>>, StartError> {
+    let database = &settings.database;
+    let replicas: Vec<_> = database.replicas().map(|url| database_settings(settings, url, connections)).collect();
+    if replicas.is_empty() {
+        return Ok(None);
+    }
+    let unopened = |error| {
+        let urls: Vec<_> = database.replicas().map(without_secrets).collect();
+        StartError::Database { url: urls.join(" "), error }
+    };
+    let store = ReplicatedStore::open(Arc::clone(primary), &replicas, database.replica_max_lag).map_err(unopened)?;
+    Ok(Some(Arc::new(store)))
 }
 
 /// Brings the database up to date, or sees that it is, as the settings say.
@@ -253,16 +289,17 @@ fn migrate(migrator: &mut Migrator, settings: &Settings) -> Result<(), StartErro
         for name in migrator.up().map_err(failed)? {
             tracing::info!(name, "migrated");
         }
-        return Ok(());
     }
-    let pending = pending(migrator).map_err(failed)?;
+    let states = migrator.status().map_err(failed)?;
+    let newer: Vec<_> = states.iter().filter(|state| !state.is_known).map(|state| state.name.as_str()).collect();
+    if !newer.is_empty() {
+        tracing::warn!(?newer, "a newer version has migrated the database; this one still works on it");
+    }
+    let pending = pending(states);
     if pending.is_empty() { Ok(()) } else { Err(StartError::Pending(pending)) }
 }
 
-/// What the database lacks. Refuses one that a newer version migrated.
-pub(crate) fn pending(migrator: &mut Migrator) -> Result<Vec<String>, MigrateError> {
-    // No step back: it is called for the refusal.
-    migrator.down(0)?;
-    let states = migrator.status()?;
-    Ok(states.into_iter().filter(|state| !state.applied).map(|state| state.name).collect())
+/// What the database lacks.
+pub(crate) fn pending(states: Vec<MigrationState>) -> Vec<String> {
+    states.into_iter().filter(|state| !state.is_applied).map(|state| state.name).collect()
 }

@@ -10,6 +10,7 @@ pub mod cli;
 mod composition;
 mod error;
 mod logging;
+mod replicas;
 mod seed;
 mod sessions;
 mod settings;

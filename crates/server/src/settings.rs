@@ -60,6 +60,13 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
+impl DatabaseSettings {
+    /// The address of each replica.
+    pub(crate) fn replicas(&self) -> impl Iterator<Item = &str> {
+        self.replica_urls.expose().split_whitespace()
+    }
+}
+
 impl AuthSettings {
     /// Each of the former secrets.
     pub(crate) fn former_secrets(&self) -> impl Iterator<Item = &str> {
@@ -110,7 +117,13 @@ mod sections {
     #[serde(deny_unknown_fields)]
     pub struct DatabaseSettings {
         pub url: Secret,
+        pub replica_urls: Secret,
+        #[serde(deserialize_with = "duration")]
+        pub replica_max_lag: Duration,
+        pub is_pooled_by_transaction: bool,
         pub pool_size: u16,
+        #[serde(deserialize_with = "duration")]
+        pub statement_timeout: Duration,
         pub migrate_on_start: bool,
         pub queue: u32,
         #[serde(deserialize_with = "duration")]
@@ -139,6 +152,8 @@ mod sections {
         #[serde(deserialize_with = "duration")]
         pub session_max_lifetime: Duration,
         pub bcrypt_cost: u32,
+        #[serde(deserialize_with = "duration")]
+        pub hashing_timeout: Duration,
         #[serde(deserialize_with = "user_types")]
         pub require_second_factor: Vec<UserType>,
     }

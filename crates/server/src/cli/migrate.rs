@@ -35,7 +35,7 @@ pub(super) fn run(settings: &Settings, arguments: &Arguments) -> Outcome {
         Direction::Down { steps } => report("Took back", &migrator.down(steps).map_err(failed)?),
         Direction::Status => {
             for state in migrator.status().map_err(failed)? {
-                println!("[{}] {}", if state.applied { 'x' } else { ' ' }, state.name);
+                println!("[{}] {}", if state.is_applied { 'x' } else { ' ' }, state.name);
             }
         }
     }
