@@ -1,6 +1,6 @@
 //! The portal on a PostgreSQL primary with a streaming replica, and through a pooler by transaction. `tests/replicas.sh` starts them; without
 //! them there is nothing to test.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that can't go on has failed")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -19,8 +19,11 @@ pub struct MemoryResponseCache<R> {
     changes: AtomicU64,
     last_changes: LastChanges,
     /// Where answers may be read from a database that is behind: by how much, and the changes that it may not know yet.
-    behind: Option<(Duration, Mutex<VecDeque<(Instant, u64)>>)>,
+    behind: Option<(Duration, Mutex<Recent>)>,
 }
+
+/// The numbers of the last changes, with their times; oldest first.
+type Recent = VecDeque<(Instant, u64)>;
 
 /// The numbers of the last changes of all subjects.
 struct LastChanges {
@@ -140,7 +143,7 @@ impl<R: Clone + Send + Sync + 'static> ResponseCache<R> for MemoryResponseCache<
 }
 
 /// Drops the changes that even who is behind by `lag` knows.
-fn forget(recent: &mut VecDeque<(Instant, u64)>, lag: Duration) {
+fn forget(recent: &mut Recent, lag: Duration) {
     while recent.front().is_some_and(|(time, _)| time.elapsed() > lag) {
         recent.pop_front();
     }

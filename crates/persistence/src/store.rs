@@ -24,7 +24,7 @@ pub struct DatabaseSettings {
     pub checkout_timeout: Duration,
     /// When PostgreSQL ends a statement that takes long.
     pub statement_timeout: Duration,
-    /// The address is that of a pooler such as PgBouncer, which gives each transaction whichever connection to PostgreSQL is free.
+    /// The address is that of a pooler such as `PgBouncer`, which gives each transaction whichever connection to PostgreSQL is free.
     pub is_pooled_by_transaction: bool,
 }
 
