@@ -9,7 +9,7 @@ FEATURES := --no-default-features --features $(LIBPQ)
 # For the scripts of the suites.
 export CARGO FEATURES
 
-.PHONY: run test replicas contract clients browser check openapi fmt fuzz bench
+.PHONY: run test replicas contract clients browser proxy backup check openapi fmt fuzz bench
 
 # Serves the API on http://127.0.0.1:8000 with everything it keeps below var/. ARGS="…" runs another command:
 # make run ARGS="seed --jobs 1000".
@@ -20,7 +20,7 @@ run:
 # language is missing is skipped, and told at the end; REQUIRE_ALL=1 makes that a failure.
 test:
 	tests/with-redis.sh tests/with-postgres.sh $(CARGO) test --workspace --no-fail-fast $(FEATURES)
-	tests/suites.sh replicas contract clients browser
+	tests/suites.sh replicas contract clients browser proxy backup
 
 # The portal on a PostgreSQL primary with a streaming replica, and through PgBouncer.
 replicas:
@@ -37,6 +37,14 @@ clients:
 # The page /docs/ in a real browser.
 browser:
 	tests/browser.sh
+
+# Two nodes behind nginx, and the other examples below config/.
+proxy:
+	tests/proxy.sh
+
+# A backup, made while others write, and a portal on what was restored of it.
+backup:
+	tests/backup.sh
 
 # Hostile input, made up for so many seconds for each target; needs cargo-fuzz and a nightly toolchain. `make fuzz TARGETS=token SECONDS=60`
 # is quick. What was found lies in tests/fuzz/artifacts/: fix it, and copy it to tests/fuzz/seeds/.

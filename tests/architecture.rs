@@ -95,6 +95,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "flate2",
             "futures-util",
             "ipnet",
+            "prometheus",
             "rustix",
             "serde",
             "serde_json",

@@ -33,6 +33,8 @@ pub(crate) const ROUTES: &[Row] = &[
     ("GET", "/docs/{script}", nothing, [200; 5]),
     ("GET", "/openapi.json", nothing, [200; 5]),
     ("GET", "/health/", nothing, [200; 5]),
+    ("GET", "/livez/", nothing, [200; 5]),
+    ("GET", "/readyz/", nothing, [200; 5]),
     ("GET", "/.well-known/jwks.json", nothing, [200; 5]),
     ("POST", "/account/register/", nothing, [400; 5]),
     ("POST", "/account/verify_otp/", nothing, [400; 5]),

@@ -35,6 +35,8 @@ pub struct TestApp {
     pub database: TestDatabase,
     /// Its mail server.
     pub smtp: SmtpSink,
+    /// Where operators read metrics, if `server.metrics_bind` is set.
+    pub metrics: Option<String>,
     clock: Arc<TestClock>,
     files: tempfile::TempDir,
     running: Option<(Shutdown, JoinHandle<()>)>,
@@ -95,14 +97,15 @@ impl TestApp {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let application = Application::build_with(settings, overrides).expect("the portal starts");
-                tell.send((application.port(), application.shutdown())).expect("the test waits");
+                let metrics = application.metrics_address().map(|address| format!("http://{address}/metrics"));
+                tell.send((application.port(), metrics, application.shutdown())).expect("the test waits");
                 application.run().await.expect("the portal ends well");
             });
         });
-        let (port, shutdown) =
+        let (port, metrics, shutdown) =
             tokio::task::spawn_blocking(move || told.recv()).await.expect("no panic").expect("the portal starts");
         let client = Client::new(format!("http://127.0.0.1:{port}"));
-        Self { client, database, smtp, clock, files, running: Some((shutdown, thread)) }
+        Self { client, database, smtp, metrics, clock, files, running: Some((shutdown, thread)) }
     }
 
     /// Moves the portal's clock on.

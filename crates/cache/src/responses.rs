@@ -89,6 +89,11 @@ impl<R: Clone + Send + Sync + 'static> MemoryResponseCache<R> {
         Self { behind: Some((lag, Mutex::default())), ..self }
     }
 
+    /// How many bytes are kept, about.
+    pub fn size(&self) -> u64 {
+        self.entries.weighted_size()
+    }
+
     fn is_good(&self, entry: &Entry<R>) -> bool {
         let unchanged = |subject| {
             self.last_changes.of(subject).is_some_and(|change| change.load(Ordering::SeqCst) <= entry.since.0)

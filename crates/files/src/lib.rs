@@ -27,18 +27,20 @@ pub struct LocalFiles {
 impl LocalFiles {
     /// Opens a directory, made if it is not there, and proves that it can be written.
     pub fn open(dir: impl Into<PathBuf>) -> io::Result<Self> {
-        let dir = dir.into();
-        let probe = || {
-            private_directory().recursive(true).create(&dir)?;
-            tempfile::tempfile_in(&dir)
-        };
-        match probe() {
-            Ok(_) => Ok(Self { dir }),
+        let files = Self { dir: dir.into() };
+        let made = private_directory().recursive(true).create(&files.dir);
+        match made.and_then(|()| files.probe()) {
+            Ok(()) => Ok(files),
             Err(error) => {
-                let reason = format!("documents can't be stored in {}: {error}", dir.display());
+                let reason = format!("documents can't be stored in {}: {error}", files.dir.display());
                 Err(io::Error::new(error.kind(), reason))
             }
         }
+    }
+
+    /// Proves that the directory can be written.
+    pub fn probe(&self) -> io::Result<()> {
+        tempfile::tempfile_in(&self.dir)?.write_all(b"probe")
     }
 
     /// The directory of a key and the name in it; `None` unless the key is of the form `kind/name.ext`.

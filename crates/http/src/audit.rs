@@ -21,6 +21,9 @@ pub(crate) fn note_tokens(app: &App, request: &HttpRequest, pair: &TokenPair) {
 /// chose, but for the method, which has no other characters than those of a word.
 pub(crate) fn record(action: Option<Action>, response: &ServiceResponse) {
     let (request, status) = (response.request(), response.status());
+    if let Ok(app) = app_of(request) {
+        app.metrics.note(action, response);
+    }
     let route = request.match_pattern().unwrap_or_default();
     if !is_authentication(request, &route) && !is_of_outbox(request, &route) && !status.is_client_error() {
         return;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -74,6 +75,14 @@ pub(crate) enum ApiError {
         /// The text of `detail`.
         detail: &'static str,
     },
+    /// The node should be sent no requests.
+    #[error("This node is not ready.")]
+    NotReady {
+        /// Why, in a word.
+        status: String,
+        /// The states of the parts that it depends on.
+        dependencies: BTreeMap<&'static str, &'static str>,
+    },
     /// The work was not taken or not finished.
     #[error(transparent)]
     NotRun(#[from] Rejected),
@@ -107,7 +116,9 @@ impl ResponseError for ApiError {
             Self::UseCase(Error::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UseCase(Error::Repeated(receipt)) => idempotency::replay(receipt).status(),
             Self::UseCase(Error::LimitReached { .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::UseCase(Error::Unavailable(_)) | Self::NotRun(Rejected::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UseCase(Error::Unavailable(_)) | Self::NotReady { .. } | Self::NotRun(Rejected::Busy) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Documented { status, .. } => *status,
             // A kind that was given no status is a defect.
             Self::UseCase(_) | Self::NotRun(Rejected::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -135,6 +146,11 @@ impl ResponseError for ApiError {
                 tracing::warn!(error = chain(source.as_ref()), "a part is unavailable");
                 retry_after(&mut response, UNAVAILABLE_RETRY);
                 return response.json(json!({ "detail": "The service is temporarily unavailable. Please try again." }));
+            }
+            Self::NotReady { status, dependencies } => {
+                retry_after(&mut response, UNAVAILABLE_RETRY);
+                let detail = self.to_string();
+                return response.json(json!({ "detail": detail, "status": status, "dependencies": dependencies }));
             }
             Self::NotRun(Rejected::Busy) => {
                 retry_after(&mut response, UNAVAILABLE_RETRY);

@@ -2,11 +2,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
 use thiserror::Error;
 use tokio::sync::oneshot;
+
+use crate::metrics::SECONDS;
 
 type Task = Box<dyn FnOnce() + Send>;
 
@@ -29,6 +32,41 @@ pub enum Rejected {
 pub struct Executor {
     queue: Sender<Task>,
     queue_timeout: Duration,
+    metrics: Arc<LaneMetrics>,
+}
+
+/// What is counted of the work of an [`Executor`].
+#[derive(Debug)]
+struct LaneMetrics {
+    threads: IntGauge,
+    busy: IntGauge,
+    waiting: IntGauge,
+    wait: Histogram,
+    full: IntCounter,
+    late: IntCounter,
+}
+
+impl LaneMetrics {
+    fn new(lane: &str, threads: usize) -> prometheus::Result<Self> {
+        let options =
+            |name: &str, help: &str| Opts::new(format!("jobportal_lane_{name}"), help).const_label("lane", lane);
+        let rejected = |reason| {
+            let options =
+                options("rejected_total", "Work that was not begun: the queue was full, or it waited too long.");
+            IntCounter::with_opts(options.const_label("reason", reason))
+        };
+        let wait = HistogramOpts::from(options("wait_seconds", "How long work waited for a thread."));
+        let metrics = Self {
+            threads: IntGauge::with_opts(options("threads", "Threads."))?,
+            busy: IntGauge::with_opts(options("busy_threads", "Threads that work."))?,
+            waiting: IntGauge::with_opts(options("queue_depth", "Work that waits for a thread."))?,
+            wait: Histogram::with_opts(wait.buckets(SECONDS.to_vec()))?,
+            full: rejected("full")?,
+            late: rejected("late")?,
+        };
+        metrics.threads.set(threads.try_into().unwrap_or(i64::MAX));
+        Ok(metrics)
+    }
 }
 
 /// Which threads get a processor when there are not enough.
@@ -67,7 +105,9 @@ impl Executor {
         queue_timeout: Duration,
     ) -> std::io::Result<(Self, Drain)> {
         let (sender, receiver) = crossbeam_channel::bounded::<Task>(queue);
-        let threads = (0..threads.max(1))
+        let threads = threads.max(1);
+        let metrics = Arc::new(LaneMetrics::new(name, threads).map_err(std::io::Error::other)?);
+        let threads = (0..threads)
             .map(|number| {
                 let receiver = receiver.clone();
                 thread::Builder::new().name(format!("{name}-{number}")).spawn(move || {
@@ -76,7 +116,19 @@ impl Executor {
                 })
             })
             .collect::<std::io::Result<_>>()?;
-        Ok((Self { queue: sender, queue_timeout }, Drain(threads)))
+        Ok((Self { queue: sender, queue_timeout, metrics }, Drain(threads)))
+    }
+
+    /// Lets `registry` read what is counted of the work.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        let LaneMetrics { threads, busy, waiting, wait, full, late } = &*self.metrics;
+        for gauge in [threads, busy, waiting] {
+            registry.register(Box::new(gauge.clone()))?;
+        }
+        for counter in [full, late] {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        registry.register(Box::new(wait.clone()))
     }
 
     /// Runs `job` on one of the threads, in the caller's tracing span.
@@ -89,20 +141,29 @@ impl Executor {
         // Taken by the thread that begins the job, or by the caller who waits no longer.
         let ticket = Arc::new(AtomicBool::new(true));
         let take = |ticket: &AtomicBool| ticket.swap(false, Ordering::AcqRel);
-        let thread_ticket = Arc::clone(&ticket);
+        let (thread_ticket, queued_at, metrics) = (Arc::clone(&ticket), Instant::now(), Arc::clone(&self.metrics));
         let task = Box::new(move || {
+            metrics.waiting.dec();
             if !reply.is_closed() && take(&thread_ticket) {
+                metrics.wait.observe(queued_at.elapsed().as_secs_f64());
+                let _busy = Busy::new(&metrics.busy);
                 // The caller may have gone while the job ran.
                 let _ = reply.send(span.in_scope(job));
             }
         });
+        self.metrics.waiting.inc();
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(task) {
+            self.metrics.waiting.dec();
+            self.metrics.full.inc();
             return Err(Rejected::Busy);
         }
         // All threads may be held up, so it is no use to leave it to them to look at the time.
         let outcome = match tokio::time::timeout(self.queue_timeout, &mut answer).await {
             Ok(outcome) => outcome,
-            Err(_) if take(&ticket) => return Err(Rejected::Busy),
+            Err(_) if take(&ticket) => {
+                self.metrics.late.inc();
+                return Err(Rejected::Busy);
+            }
             Err(_) => answer.await,
         };
         outcome.map_err(|_| Rejected::Panicked)
@@ -119,6 +180,22 @@ impl Drain {
     }
 }
 
+/// A thread that works, for as long as this lives; also when the work panics.
+struct Busy<'g>(&'g IntGauge);
+
+impl<'g> Busy<'g> {
+    fn new(gauge: &'g IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 fn work(tasks: &Receiver<Task>) {
     while let Ok(task) = tasks.recv() {
         // The panic hook has logged it, and dropping the reply tells the one who waits.
@@ -128,7 +205,7 @@ fn work(tasks: &Receiver<Task>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Barrier};
+    use std::sync::Barrier;
 
     use actix_web::rt::task::JoinHandle;
 
@@ -177,6 +254,22 @@ mod tests {
         assert_eq!(first.await.unwrap(), Ok(1));
         assert_eq!(second.await.unwrap(), Ok(2));
         drain.wait();
+    }
+
+    #[actix_web::test]
+    async fn what_waits_works_and_is_rejected_is_counted() {
+        let (executor, drain) = Executor::start("test", Priority::Normal, 1, 1, PATIENT).unwrap();
+        let metrics = Arc::clone(&executor.metrics);
+        let now = || (metrics.threads.get(), metrics.busy.get(), metrics.waiting.get(), metrics.full.get());
+        let (gate, first) = held(&executor).await;
+        let second = queued(&executor, || panic!("on purpose")).await;
+        assert_eq!(executor.run(|| 3).await, Err(Rejected::Busy));
+        assert_eq!(now(), (1, 1, 1, 1));
+        drop(executor);
+        gate.wait();
+        assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(1), Err::<(), _>(Rejected::Panicked)));
+        drain.wait();
+        assert_eq!((now(), metrics.wait.get_sample_count()), ((1, 0, 0, 1), 2));
     }
 
     #[actix_web::test]

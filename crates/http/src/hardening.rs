@@ -4,13 +4,14 @@
 use std::str::FromStr;
 
 use actix_cors::{Cors, CorsError};
+use actix_web::ResponseError as _;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{
     self, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::{Condition, Next, from_fn};
 use actix_web::web::Data;
 use aws_lc_rs::rand;
@@ -131,7 +132,10 @@ async fn harden(
     let span = tracing::info_span!(target: "jobportal::security", "request", id = id.to_str().unwrap_or_default());
     let mut response = match within_bounds(&request) {
         Ok(()) => next.call(request).instrument(span).await?.map_into_boxed_body(),
-        Err(error) => request.error_response(error),
+        Err(error) => {
+            app.metrics.unmatched.begin().answered(error.status_code());
+            request.error_response(error)
+        }
     };
     if response.response().error().is_some_and(|error| error.as_error::<CorsError>().is_some()) {
         response = response.error_response(ApiError::ForeignOrigin);
@@ -146,6 +150,10 @@ async fn harden(
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
     headers.insert(X_REQUEST_ID, id);
+    if app.health.is_stopping() {
+        // The client's next request goes to another node.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     Ok(response)
 }
 

@@ -24,10 +24,12 @@ mod extract;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hardening;
+mod health;
 mod idempotency;
 mod input;
 mod jobs;
 mod limits;
+mod metrics;
 mod notifications;
 mod openapi;
 mod page;
@@ -51,6 +53,8 @@ use jobportal_domain::UserType;
 pub use client::TrustedProxies;
 pub use executor::{Drain, Executor, Priority, Rejected};
 pub use hardening::{CorsOrigins, application};
+pub use health::{Dependency, Health, Need, probes};
+pub use metrics::Metrics;
 pub use openapi::openapi;
 pub use permissions::{permissions, routes};
 pub use responses::Ready;
@@ -137,6 +141,10 @@ pub struct App {
     pub nodes: Option<Arc<dyn Nodes>>,
     /// Keeps the content of documents.
     pub files: Arc<dyn FileStore>,
+    /// Knows whether the parts work that the node depends on.
+    pub health: Arc<Health>,
+    /// Counts requests.
+    pub metrics: Metrics,
     /// Asked whether the database answers.
     pub store: Arc<dyn Store>,
     /// Runs use cases.

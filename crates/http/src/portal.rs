@@ -3,17 +3,15 @@ use std::sync::{Arc, LazyLock};
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
-use jobportal_application::Error;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::App;
-use crate::conditional::{NO_STORE, entity_tag};
+use crate::conditional::entity_tag;
 use crate::error::ApiError;
 use crate::openapi::{self, Operation, schema_of};
 use crate::responses::{Representations, represented};
-use crate::wire::StatusBody;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Portal)]
@@ -66,16 +64,6 @@ pub(crate) async fn openapi() -> HttpResponse {
 
 pub(crate) fn openapi_doc() -> Operation {
     Operation::new("Portal", "portal_openapi", "This document").ok::<OpenApiBody>("The API as OpenAPI 3.1.")
-}
-
-/// `GET /health/`
-pub(crate) async fn health(app: Data<App>) -> Result<HttpResponse, ApiError> {
-    app.run(|app| app.store.ping().map_err(Error::from)).await?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(StatusBody { status: "ok" }))
-}
-
-pub(crate) fn health_doc() -> Operation {
-    Operation::new("Portal", "portal_health", "Whether the portal can work").ok::<StatusBody>("It can.").no_store()
 }
 
 /// Public keys (RFC 7517), in the form in which they are told.

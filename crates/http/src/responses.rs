@@ -214,8 +214,10 @@ impl App {
         let Some(cache) = self.usable_responses().await else { return Ok(render(self.run(use_case).await?)?.response) };
         let now = self.clock.now();
         if let Some(kept) = cache.get(key).filter(|kept| kept.is_good_at(now)) {
+            self.metrics.kept.inc();
             return Ok(kept.answer());
         }
+        self.metrics.made.inc();
         let since = cache.moment();
         let Reply { response, shows, turns_at } = render(self.run(use_case).await?)?;
         let Some(shows) = shows else { return Ok(response) };

@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, Scope, guard};
@@ -14,10 +14,11 @@ use crate::conditional::conditional;
 use crate::error::ApiError;
 use crate::extract::admit;
 use crate::jobs::lifecycle;
+use crate::metrics::{Metrics, RouteMetrics};
 use crate::openapi::{Describe, Operation};
 use crate::{
-    App, applications, audit, candidates, changes, docs, documents, employers, jobs, limits, notifications, portal,
-    search, subscriptions,
+    App, applications, audit, candidates, changes, docs, documents, employers, health, jobs, limits, notifications,
+    portal, search, subscriptions,
 };
 
 const GET: Method = Method::GET;
@@ -29,7 +30,7 @@ const DELETE: Method = Method::DELETE;
 /// Puts every route of the API into an actix-web application.
 pub(crate) fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
-        config.app_data(app);
+        let metrics = &app.metrics;
         // Patterns are tried one after the other: of those below a name, only those of that name.
         let mut parts: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
         for entry in table() {
@@ -37,8 +38,8 @@ pub(crate) fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
         }
         for (name, entries) in parts {
             let resources = entries.into_iter().map(|entry| {
-                let actions = entry.actions();
-                entry.resource().wrap(from_fn(move |request, next| serve(Rc::clone(&actions), request, next)))
+                let served = Rc::new(entry.served(metrics));
+                entry.resource().wrap(from_fn(move |request, next| serve(Rc::clone(&served), request, next)))
             });
             if name.is_empty() {
                 resources.for_each(|resource| _ = config.service(resource));
@@ -47,17 +48,20 @@ pub(crate) fn configure(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
             }
         }
         config.default_service(web::to(no_route));
+        config.app_data(app);
     }
 }
 
 /// Lets in who may do what the method stands for, and gives every answer its end.
 async fn serve(
-    actions: Rc<[(Method, Action)]>,
+    served: Rc<Served>,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
     let method = if request.method() == Method::HEAD { &GET } else { request.method() };
-    let action = actions.iter().find(|(served, _)| served == method).map(|(_, action)| *action);
+    let verb = served.verbs.iter().find(|verb| verb.method == method);
+    let action = verb.map(|verb| verb.action);
+    let timed = verb.map_or(&served.others, |verb| &verb.metrics).begin();
     let admitted = match action {
         Some(action) => admit(request.request(), action).await,
         // There is nothing to be done; the answer says which methods there are.
@@ -68,7 +72,22 @@ async fn serve(
         Err(error) => request.error_response(error),
     };
     audit::record(action, &response);
-    Ok(limits::told(conditional(response)))
+    let response = limits::told(conditional(response));
+    timed.answered(response.status());
+    Ok(response)
+}
+
+/// What a path serves, as far as each request has to know it.
+struct Served {
+    verbs: Vec<ServedVerb>,
+    /// Counts requests by methods that it does not take.
+    others: RouteMetrics,
+}
+
+struct ServedVerb {
+    method: Method,
+    action: Action,
+    metrics: RouteMetrics,
 }
 
 /// Every path with its methods, each with what it does, which says who is let in, its handler and its description. Where two patterns fit a path the first one counts, so
@@ -81,7 +100,9 @@ pub(crate) fn table() -> Vec<Entry> {
         at("/docs", [on(GET, Action::ReadPortal, docs::page, docs::page_doc)]),
         at("/docs/{name}", [on(GET, Action::ReadPortal, docs::file, docs::file_doc)]),
         at("/.well-known/jwks.json", [on(GET, Action::ReadPortal, portal::keys, portal::keys_doc)]),
-        at("/health", [on(GET, Action::ReadPortal, portal::health, portal::health_doc)]),
+        at("/health", [on(GET, Action::ReadPortal, health::health, health::health_doc)]),
+        at("/livez", [on(GET, Action::ReadPortal, health::live, health::live_doc)]),
+        at("/readyz", [on(GET, Action::ReadPortal, health::ready, health::ready_doc)]),
         at("/account/register", [on(POST, Action::Register, registration::register, registration::register_doc)]),
         at("/account/verify_otp", [on(POST, Action::VerifyEmail, registration::verify, registration::verify_doc)]),
         at(
@@ -321,9 +342,14 @@ impl Entry {
         path.split_at(end)
     }
 
-    /// What each method does.
-    fn actions(&self) -> Rc<[(Method, Action)]> {
-        self.verbs.iter().map(|verb| (verb.method.clone(), verb.action)).collect()
+    /// What each method does, and what counts it.
+    fn served(&self, metrics: &Metrics) -> Served {
+        let verbs = self.verbs.iter().map(|verb| ServedVerb {
+            method: verb.method.clone(),
+            action: verb.action,
+            metrics: metrics.route(Some(verb.method.as_str()), self.path),
+        });
+        Served { verbs: verbs.collect(), others: metrics.route(None, self.path) }
     }
 
     /// Serves what follows the first name, with and without its trailing slash; other methods than these are told which ones there are.
@@ -391,6 +417,7 @@ where
     Verb { method, action, alias: None, is_deprecated: false, route: route.to(handler), describe: Box::new(describe) }
 }
 
-async fn no_route() -> Result<String, ApiError> {
+async fn no_route(app: Data<App>) -> Result<String, ApiError> {
+    app.metrics.unmatched.begin().answered(StatusCode::NOT_FOUND);
     Err(ApiError::NoRoute)
 }

@@ -36,4 +36,4 @@ mod time;
 pub use error::{MigrateError, OpenError};
 pub use migrations::{MigrationState, Migrator};
 pub use replicas::ReplicatedStore;
-pub use store::{DatabaseSettings, DieselStore};
+pub use store::{Connections, DatabaseSettings, DieselStore};

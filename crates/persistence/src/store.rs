@@ -41,6 +41,15 @@ impl DatabaseSettings {
     }
 }
 
+/// Connections to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// All that are open.
+    pub open: u32,
+    /// Those of them that nobody uses.
+    pub idle: u32,
+}
+
 /// The store, in SQLite or PostgreSQL.
 pub struct DieselStore {
     pool: r2d2::Pool<Manager>,
@@ -101,6 +110,12 @@ impl DieselStore {
     #[must_use]
     pub fn telling(self, listener: Arc<dyn ChangeListener>) -> Self {
         Self { listener: Some(listener), ..self }
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> Connections {
+        let r2d2::State { connections, idle_connections, .. } = self.pool.state();
+        Connections { open: connections, idle: idle_connections }
     }
 
     fn check_out(&self) -> Result<r2d2::PooledConnection<Manager>> {

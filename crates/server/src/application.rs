@@ -11,10 +11,11 @@ use jobportal_application::{
 };
 use jobportal_cache::{MemoryAnswerCache, MemoryRateLimiter, RedisAnswerCache, RedisRateLimiter, VerifiedTokens};
 use jobportal_files::LocalFiles;
-use jobportal_http::{App, Drain, Executor, HttpSettings, Priority, Ready, Replicated};
+use jobportal_http::{App, Drain, Executor, Health, HttpSettings, Priority, Ready, Replicated};
 
 use crate::composition::{Core, Overrides, cache_bytes};
 use crate::error::StartError;
+use crate::operations::Operations;
 use crate::replicas::Replicas;
 use crate::sessions::EndedSessions;
 use crate::settings::{ServerSettings, Settings};
@@ -36,6 +37,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Application {
     server: Server,
     address: SocketAddr,
+    operations: Option<Operations>,
+    health: Arc<Health>,
+    shutdown_delay: Duration,
     worker: Option<Worker>,
     ended_sessions: EndedSessions,
     replicas: Option<Replicas>,
@@ -53,8 +57,9 @@ impl Application {
     pub fn build_with(settings: Settings, overrides: Overrides) -> Result<Self, StartError> {
         let pool_size = settings.database.pool_size;
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        // One for each thread: of the database lane, of the worker, of the two hashing lanes, for ended sessions, and for replicas.
-        let connections = u32::from(pool_size + Worker::THREADS + 2) + u32::try_from(2 * cores).unwrap_or(2);
+        // One for each thread: of the database lane, of the worker, of the two hashing lanes, and for ended sessions, for replicas, for the
+        // state of the database and for metrics.
+        let connections = u32::from(pool_size + Worker::THREADS + 4) + u32::try_from(2 * cores).unwrap_or(2);
         let files = Arc::new(LocalFiles::open(&settings.files.dir).map_err(StartError::Files)?);
         let core = Core::open(settings, connections, overrides)?;
         let settings = &core.settings;
@@ -72,14 +77,21 @@ impl Application {
         let ((hashing, hashing_drain), (strangers, strangers_drain)) = (lane("hashing")?, lane("strangers")?);
         let lifetime = settings.auth.access_lifetime;
         let (ended_sessions, ended_drain) = EndedSessions::new(core.accounts(), core.denylist.clone(), lifetime)?;
-        let mut drains = vec![database_drain, hashing_drain, strangers_drain, ended_drain];
+        let (metrics, metrics_drain) = core.metrics()?;
+        let mut drains = vec![database_drain, hashing_drain, strangers_drain, ended_drain, metrics_drain];
         let worker = if settings.worker.enabled {
-            let (worker, threads) = core.worker(files.clone())?;
+            let (worker, threads) = core.worker(files.clone(), &metrics)?;
             drains.extend(threads);
             Some(worker)
         } else {
             None
         };
+        let (health, health_drains) = core.health(&files, worker.as_ref().map(|_| metrics.mails.clone()))?;
+        drains.extend(health_drains);
+        let health = Arc::new(health);
+        for lane in [&database, &hashing, &strangers] {
+            lane.register(metrics.registry())?;
+        }
 
         let shared = core.shared.as_ref();
         let denylist: Arc<dyn SessionDenylist> = match shared {
@@ -127,6 +139,8 @@ impl Application {
             },
             nodes: shared.map(|shared| shared.nodes.clone() as Arc<dyn Nodes>),
             files,
+            health: health.clone(),
+            metrics: jobportal_http::Metrics::new(metrics.registry())?,
             store: store.clone(),
             database,
             hashing,
@@ -141,8 +155,22 @@ impl Application {
                 body_timeout: settings.server.body_timeout,
             },
         });
+        let operations = Operations::listen(&settings.server, &health, &Arc::new(metrics))?;
+        let shutdown_delay = settings.server.shutdown_delay;
         let (server, address) = listen(settings, cores, app)?;
-        Ok(Self { server, address, worker, ended_sessions, replicas, drains, shutdown: Shutdown::new() })
+        let shutdown = Shutdown::new();
+        Ok(Self {
+            server,
+            address,
+            operations,
+            health,
+            shutdown_delay,
+            worker,
+            ended_sessions,
+            replicas,
+            drains,
+            shutdown,
+        })
     }
 
     /// The port that the API listens on.
@@ -155,6 +183,11 @@ impl Application {
         self.address
     }
 
+    /// The address where operators read metrics, if they do.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.operations.as_ref().map(Operations::address)
+    }
+
     /// Ends [`Self::run`] from anywhere.
     pub fn shutdown(&self) -> Shutdown {
         self.shutdown.clone()
@@ -162,9 +195,12 @@ impl Application {
 
     /// Answers requests and works until the end is asked for, then finishes what was accepted.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { server, worker, ended_sessions, replicas, drains, shutdown, .. } = self;
+        let Self {
+            server, operations, health, shutdown_delay, worker, ended_sessions, replicas, drains, shutdown, ..
+        } = self;
         ended_sessions.load().await.map_err(StartError::Sessions)?;
-        let ended_sessions = tokio::spawn(ended_sessions.run(shutdown.clone()));
+        let served = Shutdown::new();
+        let ended_sessions = tokio::spawn(ended_sessions.run(served.clone()));
         let replicas = replicas.map(|replicas| tokio::spawn(replicas.run(shutdown.clone())));
         let worker = worker.map(|worker| tokio::spawn(worker.run(shutdown.clone())));
         let handle = server.handle();
@@ -172,20 +208,27 @@ impl Application {
             let shutdown = shutdown.clone();
             async move {
                 shutdown.requested().await;
+                health.stop();
+                tokio::time::sleep(shutdown_delay).await;
                 handle.stop(true).await;
             }
         });
-        let outcome = server.await;
-        shutdown.request();
-        // All end by themselves now; a panic in them has been logged.
-        let _ = stop.await;
-        let _ = ended_sessions.await;
-        if let Some(replicas) = replicas {
-            let _ = replicas.await;
-        }
-        if let Some(worker) = worker {
-            let _ = worker.await;
-        }
+        let serve_and_finish = async {
+            let outcome = server.await;
+            shutdown.request();
+            served.request();
+            // All end by themselves now; a panic in them has been logged.
+            let _ = stop.await;
+            let _ = ended_sessions.await;
+            if let Some(replicas) = replicas {
+                let _ = replicas.await;
+            }
+            if let Some(worker) = worker {
+                let _ = worker.await;
+            }
+            outcome
+        };
+        let outcome = Operations::run_until(operations, serve_and_finish).await;
         drain(drains).await;
         Ok(outcome?)
     }

@@ -1,3 +1,4 @@
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -5,20 +6,22 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use jobportal_application::{
-    AccountSettings, Accounts, ChangeListener, Clock, Directory, Documents, FileStore, Mailer, PasswordHasher,
+    AccountSettings, Accounts, ChangeListener, Clock, Directory, Documents, FileStore, Mailer, Outbox, PasswordHasher,
     RandomSource, Store, SystemClock, Vault,
 };
 use jobportal_cache::{
     MemoryMailSignal, MemoryResponseCache, MemorySessionDenylist, Redis, RedisError, RedisNodes, RedisSettings,
 };
 use jobportal_domain::{CodePolicy, SessionPolicy};
-use jobportal_http::{Drain, Executor, Priority, Ready};
+use jobportal_files::LocalFiles;
+use jobportal_http::{Dependency, Drain, Executor, Health, Need, Priority, Ready};
 use jobportal_notification::from_url;
-use jobportal_persistence::{DatabaseSettings, DieselStore, MigrationState, Migrator, ReplicatedStore};
+use jobportal_persistence::{Connections, DatabaseSettings, DieselStore, MigrationState, Migrator, ReplicatedStore};
 use jobportal_security::{BcryptHasher, JwtTokens, OsRandom, ServerVault, TokenKeys, Totp};
 
 use crate::check::{Problem, safety};
 use crate::error::StartError;
+use crate::metrics::{Mails, Metrics};
 use crate::settings::{self, AuthSettings, Settings, time_delta, without_secrets};
 use crate::worker::Worker;
 
@@ -53,6 +56,8 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     /// The same database, read from its replicas, where there are some.
     pub(crate) replicas: Option<Arc<ReplicatedStore>>,
+    /// The same as what it is.
+    database: Arc<DieselStore>,
     /// Learns from the store what changed.
     pub(crate) responses: Option<Arc<MemoryResponseCache<Arc<Ready>>>>,
     /// Knows the sessions that ended on this node, and those it heard of.
@@ -114,10 +119,11 @@ impl Core {
         let keys = token_keys(&settings.auth).map_err(StartError::TokenKey)?;
         let vault = ServerVault::new(settings.auth.jwt_secret.expose());
         let vault = settings.auth.former_secrets().fold(vault, |vault, secret| vault?.and_secret(secret));
-        let store = store?;
+        let database = store?;
         Ok(Self {
-            replicas: open_replicas(&settings, connections, &store)?,
-            store,
+            replicas: open_replicas(&settings, connections, &database)?,
+            store: database.clone(),
+            database,
             responses,
             denylist,
             signal,
@@ -169,8 +175,46 @@ impl Core {
         }
     }
 
+    /// What is measured of the parts, and the thread that reads what has to be read for it.
+    pub(crate) fn metrics(&self) -> Result<(Metrics, Drain), StartError> {
+        let mut metrics = Metrics::new()?;
+        let pool = |count: fn(Connections) -> u32| {
+            let database = self.database.clone();
+            move || count(database.connections()).into()
+        };
+        metrics.gauge("jobportal_database_connections", "Connections to the database.", pool(|pool| pool.open))?;
+        metrics.gauge("jobportal_database_connections_idle", "Those that nobody uses.", pool(|pool| pool.idle))?;
+        if let Some(responses) = self.responses.clone() {
+            let help = "What the answers that are kept ready take.";
+            metrics.gauge("jobportal_response_cache_bytes", help, move || responses.size())?;
+        }
+        let (lane, drain) = Executor::start("operations", Priority::Normal, 1, 1, Duration::MAX)?;
+        metrics.outbox(Outbox::new(self.store.clone(), self.clock.clone()), self.clock.clone(), lane)?;
+        Ok((metrics, drain))
+    }
+
+    /// What tells whether the parts work, and the threads that they are asked on.
+    pub(crate) fn health(
+        &self,
+        files: &Arc<LocalFiles>,
+        mails: Option<Mails>,
+    ) -> Result<(Health, Vec<Drain>), StartError> {
+        let (store, files) = (self.store.clone(), files.clone());
+        let (database, database_drain) =
+            Dependency::blocking("database", Need::Required, move || store.ping().is_ok())?;
+        let (documents, documents_drain) =
+            Dependency::blocking("documents", Need::Useful, move || files.probe().is_ok())?;
+        let mail = mails.map(|mails| Dependency::new("mail", Need::Useful, move || ready(mails.reach_the_server())));
+        let dependencies = [database, documents].into_iter().chain(mail).collect();
+        Ok((Health::new(dependencies), vec![database_drain, documents_drain]))
+    }
+
     /// A worker, and the threads it works on.
-    pub(crate) fn worker(&self, files: Arc<dyn FileStore>) -> Result<(Worker, Vec<Drain>), StartError> {
+    pub(crate) fn worker(
+        &self,
+        files: Arc<dyn FileStore>,
+        metrics: &Metrics,
+    ) -> Result<(Worker, Vec<Drain>), StartError> {
         let mail = &self.settings.mail;
         let mailer = match &self.mailer {
             Some(mailer) => mailer.clone(),
@@ -182,12 +226,16 @@ impl Core {
         };
         let ((lane, drain), (tasks, tasks_drain)) =
             (start("worker", Worker::DELIVERY_THREADS)?, start("tasks", Worker::THREADS - Worker::DELIVERY_THREADS)?);
+        for lane in [&lane, &tasks] {
+            lane.register(metrics.registry())?;
+        }
         let worker = Worker {
             store: self.store.clone(),
             vault: self.vault.clone(),
             clock: self.clock.clone(),
             mailer,
             signal: self.signal.clone(),
+            mails: metrics.mails.clone(),
             documents: self.documents(),
             files,
             lane,

@@ -74,6 +74,17 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// The address for operators can't be listened on.
+    #[error("can't listen on {address}, which `server.metrics_bind` names: {error}")]
+    ListenForOperators {
+        /// Which one.
+        address: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Something can't be measured.
+    #[error("the metrics can't be made: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// The system does not give what every program needs.
     #[error("the system refused a thread or a signal: {0}")]
     System(#[from] io::Error),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use jobportal_domain::UserType;
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer};
 
 pub(crate) use layers::variable;
@@ -84,12 +85,14 @@ mod sections {
     use jobportal_http::TrustedProxies;
     use serde::Deserialize;
 
-    use super::{Secret, choice, duration, parsed, unless_empty, user_types};
+    use super::{Secret, choice, duration, duration_or_none, parsed, unless_empty, user_types};
 
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct ServerSettings {
         pub listen: String,
+        #[serde(deserialize_with = "unless_empty")]
+        pub metrics_bind: Option<String>,
         #[serde(deserialize_with = "unless_empty")]
         pub public_url: Option<String>,
         #[serde(deserialize_with = "parsed")]
@@ -111,6 +114,8 @@ mod sections {
         pub max_connections: u32,
         #[serde(deserialize_with = "duration")]
         pub shutdown_timeout: Duration,
+        #[serde(deserialize_with = "duration_or_none")]
+        pub shutdown_delay: Duration,
     }
 
     #[derive(Clone, Debug, Deserialize)]
@@ -307,6 +312,11 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
             "expected a duration over 0 such as 500ms, 30s, 10m, 2h or 14d, found `{text}`"
         ))),
     }
+}
+
+fn duration_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == "0s" { Ok(Duration::ZERO) } else { duration(text.into_deserializer()) }
 }
 
 /// The same length of time for the calendar; settings are bounded far below what it holds.

@@ -13,6 +13,7 @@ use jobportal_application::{
 use jobportal_http::Executor;
 
 use crate::logging::chain;
+use crate::metrics::Mails;
 use crate::settings::{Settings, time_delta};
 use crate::shutdown::Shutdown;
 
@@ -51,6 +52,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) signal: Arc<dyn MailSignal>,
+    /// Counts what becomes of them.
+    pub(crate) mails: Mails,
     pub(crate) documents: Documents,
     pub(crate) files: Arc<dyn FileStore>,
     /// For what takes a moment.
@@ -288,7 +291,7 @@ mod tests {
             core.store.write(|uow| Ok(uow.outbox().enqueue(&notification)?)).unwrap();
         }
         let files = LocalFiles::open(dir.path().join("files")).unwrap();
-        let (worker, drain) = core.worker(Arc::new(files)).unwrap();
+        let (worker, drain) = core.worker(Arc::new(files), &core.metrics().unwrap().0).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(worker.run(shutdown.clone()));
         drain.into_iter().for_each(Drain::wait);

@@ -24,14 +24,14 @@ pub(super) fn run(mut settings: Settings, arguments: Arguments) -> Outcome {
     let application = Application::build(settings.clone())?;
     actix_web::rt::System::new().block_on(async {
         application.shutdown().on_signal()?;
-        println!("{}", welcome(&settings, application.address()));
+        println!("{}", welcome(&settings, application.address(), application.metrics_address()));
         application.run().await
     })?;
     Ok(())
 }
 
 /// What to do next, for whoever started it by hand.
-fn welcome(settings: &Settings, address: SocketAddr) -> String {
+fn welcome(settings: &Settings, address: SocketAddr, metrics: Option<SocketAddr>) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "jobportal".to_owned());
     let mail = if settings.worker.enabled {
         without_secrets(settings.mail.url.expose())
@@ -45,6 +45,7 @@ fn welcome(settings: &Settings, address: SocketAddr) -> String {
         format!("  database       {}", without_secrets(settings.database.url.expose())),
         format!("  mails          {mail}"),
     ];
+    lines.extend(metrics.map(|address| format!("  metrics        http://{address}/metrics")));
     if settings.profile == Profile::Development {
         lines.push(format!(
             "  make an admin  {program} createsuperuser --email you@example.com --contract-number 01700000000"

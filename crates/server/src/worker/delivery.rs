@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{RETRY_PAUSE, Worker};
 use crate::logging::chain;
+use crate::metrics::Mails;
 use crate::settings::time_delta;
 use crate::shutdown::Shutdown;
 
@@ -109,10 +110,10 @@ impl Worker {
                         }
                         for mail in mails {
                             let (mailer, connections) = (self.mailer.clone(), connections.clone());
-                            let (breaker, shutdown) = (breaker.clone(), shutdown.clone());
-                            sending.spawn(
-                                async move { attempt(&mail, &*mailer, &connections, &breaker, &shutdown).await },
-                            );
+                            let (breaker, mails, shutdown) = (breaker.clone(), self.mails.clone(), shutdown.clone());
+                            sending.spawn(async move {
+                                attempt(&mail, &*mailer, &connections, &breaker, &mails, &shutdown).await
+                            });
                         }
                     }
                     Err(error) => {
@@ -193,6 +194,7 @@ async fn attempt(
     mailer: &dyn Mailer,
     connections: &Semaphore,
     breaker: &Breaker,
+    mails: &Mails,
     shutdown: &Shutdown,
 ) -> Attempted {
     // It is never closed.
@@ -203,6 +205,7 @@ async fn attempt(
     let outcome = mailer.send(mail).await;
     breaker.note(&outcome);
     let (id, kind, attempt) = (mail.id.0, mail.content.kind(), mail.attempt);
+    mails.count(kind, &outcome);
     match &outcome {
         Ok(()) => tracing::debug!(id, kind, attempt, "mail sent"),
         Err(error) => tracing::warn!(id, kind, attempt, %error, "mail not sent"),
