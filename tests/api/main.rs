@@ -51,6 +51,7 @@ mod security_log;
 mod sessions;
 mod shutdown;
 mod subscriptions;
+mod telemetry;
 mod timing;
 mod tls;
 mod verification;

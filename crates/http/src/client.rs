@@ -70,6 +70,11 @@ pub(crate) fn network(app: &App, request: &HttpRequest) -> Option<String> {
     Some(name(app.settings.trusted_proxies.client(peer, nearest_first)))
 }
 
+/// Whether a trusted proxy has sent a request.
+pub(crate) fn is_proxy(app: &App, request: &HttpRequest) -> bool {
+    request.peer_addr().is_some_and(|peer| app.settings.trusted_proxies.trust(peer.ip().to_canonical()))
+}
+
 fn name(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),

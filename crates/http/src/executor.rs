@@ -30,6 +30,7 @@ pub enum Rejected {
 /// another at the connection pool; here there are as many threads as connections, so each job finds one free.
 #[derive(Clone, Debug)]
 pub struct Executor {
+    lane: Arc<str>,
     queue: Sender<Task>,
     queue_timeout: Duration,
     metrics: Arc<LaneMetrics>,
@@ -116,7 +117,7 @@ impl Executor {
                 })
             })
             .collect::<std::io::Result<_>>()?;
-        Ok((Self { queue: sender, queue_timeout, metrics }, Drain(threads)))
+        Ok((Self { lane: name.into(), queue: sender, queue_timeout, metrics }, Drain(threads)))
     }
 
     /// Lets `registry` read what is counted of the work.
@@ -137,7 +138,9 @@ impl Executor {
     /// queue wait for all before it; nor if the caller has gone meanwhile. What is begun is done.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejected> {
         let (reply, mut answer) = oneshot::channel();
-        let span = tracing::Span::current();
+        // It is of interest to a trace alone, which shows with it how long the work waited.
+        let span = tracing::debug_span!(target: "jobportal::traces", "work", lane = %self.lane);
+        let span = if span.is_disabled() { tracing::Span::current() } else { span };
         // Taken by the thread that begins the job, or by the caller who waits no longer.
         let ticket = Arc::new(AtomicBool::new(true));
         let take = |ticket: &AtomicBool| ticket.swap(false, Ordering::AcqRel);

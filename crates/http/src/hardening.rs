@@ -17,12 +17,13 @@ use actix_web::web::Data;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 use url::Url;
 
-use crate::App;
 use crate::conditional::NO_STORE;
 use crate::error::ApiError;
+use crate::{App, client};
 
 /// The most bytes that the target of a request has.
 const MAX_TARGET: usize = 8 * 1024;
@@ -129,7 +130,25 @@ async fn harden(
     let id = request_id(request.headers());
     let is_secure = request.app_config().secure() || app.settings.is_public_by_https();
     // Of this target, so that whoever logs what matters to security alone has it too.
-    let span = tracing::info_span!(target: "jobportal::security", "request", id = id.to_str().unwrap_or_default());
+    let span = tracing::info_span!(
+        target: "jobportal::security",
+        "request",
+        id = id.to_str().unwrap_or_default(),
+        otel.name = Empty,
+        otel.kind = Empty,
+        otel.status_code = Empty,
+        http.request.method = Empty,
+        http.route = Empty,
+        http.response.status_code = Empty,
+    );
+    let traced = app.adopt_trace.map(|adopt| {
+        if client::is_proxy(&app, request.request())
+            && let Some(Ok(parent)) = request.headers().get("traceparent").map(HeaderValue::to_str)
+        {
+            adopt(&span, parent);
+        }
+        span.clone()
+    });
     let mut response = match within_bounds(&request) {
         Ok(()) => next.call(request).instrument(span).await?.map_into_boxed_body(),
         Err(error) => {
@@ -139,6 +158,9 @@ async fn harden(
     };
     if response.response().error().is_some_and(|error| error.as_error::<CorsError>().is_some()) {
         response = response.error_response(ApiError::ForeignOrigin);
+    }
+    if let Some(span) = traced {
+        describe(&span, &response);
     }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -155,6 +177,20 @@ async fn harden(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
+}
+
+/// Says in a trace what was asked, by the template of its route, and what came of it.
+fn describe(span: &Span, response: &ServiceResponse) {
+    let (method, status) = (response.request().method().as_str(), response.status());
+    let route = response.request().match_pattern();
+    span.record("otel.name", format_args!("{method} {}", route.as_deref().unwrap_or("unmatched")).to_string());
+    span.record("otel.kind", "server");
+    span.record("http.request.method", method);
+    span.record("http.route", route);
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
 }
 
 /// The id that the client gave to its request, if it is fit for a log, or else a new one.

@@ -141,6 +141,8 @@ pub struct App {
     pub nodes: Option<Arc<dyn Nodes>>,
     /// Keeps the content of documents.
     pub files: Arc<dyn FileStore>,
+    /// Makes a request part of the trace that a `traceparent` names; `None`: requests are not traced.
+    pub adopt_trace: Option<fn(&tracing::Span, &str)>,
     /// Knows whether the parts work that the node depends on.
     pub health: Arc<Health>,
     /// Counts requests.

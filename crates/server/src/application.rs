@@ -20,6 +20,7 @@ use crate::replicas::Replicas;
 use crate::sessions::EndedSessions;
 use crate::settings::{ServerSettings, Settings};
 use crate::shutdown::Shutdown;
+use crate::telemetry;
 use crate::tls;
 use crate::worker::Worker;
 
@@ -139,6 +140,7 @@ impl Application {
             },
             nodes: shared.map(|shared| shared.nodes.clone() as Arc<dyn Nodes>),
             files,
+            adopt_trace: settings.telemetry.otlp_endpoint.as_ref().map(|_| telemetry::adopt as fn(&_, &_)),
             health: health.clone(),
             metrics: jobportal_http::Metrics::new(metrics.registry())?,
             store: store.clone(),

@@ -93,7 +93,8 @@ fn execute(arguments: Arguments) -> Outcome {
     }
     let environment = environment();
     let settings = Settings::load(arguments.config.as_deref(), &environment)?;
-    logging::start(&settings.log)?;
+    // What waits to be sent when a command ends is sent then.
+    let _telemetry = logging::start(&settings)?;
     match arguments.command.unwrap_or(Command::Serve(serve::Arguments::default())) {
         Command::Serve(arguments) => serve::run(settings, arguments),
         Command::Worker => worker::run(settings),

@@ -18,6 +18,7 @@ mod seed;
 mod sessions;
 mod settings;
 mod shutdown;
+mod telemetry;
 mod tls;
 mod worker;
 
@@ -30,6 +31,6 @@ pub use seed::{PlanError, SeedPlan, Seeded, Seeding};
 pub use settings::{
     AccountsSettings, AuthSettings, CacheSettings, DatabaseSettings, Directory, Environment, FilesSettings,
     LimitsSettings, LogFormat, LogSettings, MailSettings, PrivacySettings, Profile, RedisSettings, Secret,
-    ServerSettings, Settings, SettingsError, WorkerSettings, environment,
+    ServerSettings, Settings, SettingsError, TelemetrySettings, WorkerSettings, environment,
 };
 pub use shutdown::Shutdown;

@@ -59,6 +59,7 @@ pub struct Settings {
     pub redis: RedisSettings,
     pub worker: WorkerSettings,
     pub log: LogSettings,
+    pub telemetry: TelemetrySettings,
 }
 
 impl DatabaseSettings {
@@ -254,6 +255,14 @@ mod sections {
         pub filter: String,
     }
 
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct TelemetrySettings {
+        #[serde(deserialize_with = "unless_empty")]
+        pub otlp_endpoint: Option<String>,
+        pub sample: f64,
+    }
+
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
     #[serde(try_from = "String")]
     pub enum LogFormat {
@@ -271,7 +280,8 @@ mod sections {
 }
 pub use sections::{
     AccountsSettings, AuthSettings, CacheSettings, DatabaseSettings, Directory, FilesSettings, LimitsSettings,
-    LogFormat, LogSettings, MailSettings, PrivacySettings, RedisSettings, ServerSettings, WorkerSettings,
+    LogFormat, LogSettings, MailSettings, PrivacySettings, RedisSettings, ServerSettings, TelemetrySettings,
+    WorkerSettings,
 };
 
 fn unless_empty<'de, T: From<String>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
