@@ -25,6 +25,17 @@ fn contents(app: &TestApp) -> Vec<String> {
 }
 
 app_tests! {
+    async fn a_mail_names_the_request_that_caused_it(app) {
+        let body = json!({
+            "email": "ann@example.com", "contract_number": "01711111111", "user_type": "candidate", "password": PASSWORD,
+        });
+        let request = app.client.request("POST", "/account/register/", None).header("x-request-id", "one-id").json(&body);
+        assert_eq!(app.client.send(request).await.status, 201);
+        let mail = app.smtp.wait_for_mail_to("ann@example.com").await;
+        assert_eq!(mail.header("X-Request-Id").as_deref(), Some("one-id"));
+        assert_eq!(app.database.values("SELECT request_id AS value FROM outbox"), ["one-id"]);
+    }
+
     async fn a_registration_is_welcomed_with_the_code(app) {
         let (email, _, otp) = app.register("candidate").await;
         let mail = mails_to(&app, &email, 1).await.remove(0);

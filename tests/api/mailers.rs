@@ -33,6 +33,7 @@ fn mail(content: Notification<Code>) -> Mail {
         content,
         created_at: DateTime::from_timestamp(1_795_515_072, 0).unwrap(),
         attempt: 1,
+        request_id: None,
     }
 }
 

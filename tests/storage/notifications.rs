@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use jobportal_application::{
     Backlog, DeliveryAttempt, DeliveryClaim, DeliveryStatus, FailedDelivery, MailPriority, NewNotification,
-    Notification, OutboxFilter, QueuedNotification, Requeue, SealedCode, Store,
+    Notification, OutboxFilter, QueuedNotification, Requeue, SealedCode, Store, in_request,
 };
 use jobportal_domain::NotificationId;
 use jobportal_tests::database::TestDatabase;
@@ -131,10 +131,12 @@ fn a_notification_is_claimed_as_it_was_written(db: &TestDatabase) {
     for (number, content) in contents().into_iter().enumerate() {
         let recipient = email(&format!("user{number}@example.com"));
         let new = NewNotification { recipient, content, created_at: now() };
-        let id = store.write(|uow| Ok(uow.outbox().enqueue(&new)?)).unwrap();
+        let request_id = Some("one-id".to_owned());
+        let enqueue = || store.write(|uow| Ok(uow.outbox().enqueue(&new)?)).unwrap();
+        let id = in_request(request_id.clone(), enqueue);
         let (recipient, priority) = (new.recipient, new.content.priority());
         let content = Some(new.content);
-        let queued = QueuedNotification { id, recipient, content, created_at: now(), attempt: 1 };
+        let queued = QueuedNotification { id, recipient, content, created_at: now(), attempt: 1, request_id };
         assert_eq!(claim_as(WORKER, priority, &*store, 10, 0), [queued]);
     }
 }

@@ -17,6 +17,7 @@
 //! | Limits | | [`Allowance`], [`RateDecision`], [`TooEarly`] | [`RateLimiter`] with [`RatePolicy`], [`DelayPolicy`] |
 //! | Changes by several people | | [`Precondition`] | |
 //! | Repeated requests | [`Once`] | [`RequestKey`], [`Receipt`] | [`ReceiptRepository`] with [`StoredReceipt`] |
+//! | Which request work is done for | [`in_request`], [`request_id`] | | |
 //! | Periodic tasks | [`Schedule`] | [`TaskRun`] | [`ScheduleRepository`] |
 //! | Answers kept ready | | [`Subject`], [`Stamp`], [`Stamped`] | [`ChangeListener`], [`ResponseCache`] with [`Moment`], [`AnswerCache`], [`Nodes`] |
 //! | Transactions | | [`Access`], [`Work`] | [`Store`], [`UnitOfWork`] |
@@ -45,6 +46,7 @@ mod limits;
 mod notifications;
 mod page;
 mod precondition;
+mod request_id;
 mod responses;
 mod schedule;
 mod search;
@@ -82,6 +84,7 @@ pub use notifications::{
 };
 pub use page::{Page, PageRequest, Position, Slice, SliceRequest};
 pub use precondition::Precondition;
+pub use request_id::{in_request, request_id};
 pub use responses::{AnswerCache, ChangeListener, Moment, Nodes, ResponseCache, Stamp, Stamped, Subject};
 pub use schedule::{Schedule, ScheduleRepository, TaskRun};
 pub use search::{

@@ -43,6 +43,8 @@ pub struct QueuedNotification {
     pub created_at: DateTime<Utc>,
     /// Which attempt this is, from 1.
     pub attempt: u16,
+    /// The id of the request that caused it.
+    pub request_id: Option<String>,
 }
 
 /// What a mail may overtake. Each priority is delivered by itself, so that none waits for another.
@@ -204,7 +206,7 @@ pub enum Requeue {
 /// The outbox: notifications written in the transaction of what they tell, and sent after it.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait OutboxRepository {
-    /// Adds a notification, due at once.
+    /// Adds a notification, due at once, with the id of the present request ([`request_id`](crate::request_id)).
     fn enqueue(&mut self, notification: &NewNotification) -> Result<NotificationId, RepositoryError>;
     /// Claims due notifications, those first that are due the longest, and counts an attempt on each. Of a recipient's of this
     /// priority it takes one, and none while another is claimed, or an earlier one waits that was tried less often than

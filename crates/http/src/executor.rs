@@ -5,10 +5,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
+use jobportal_application::in_request;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use crate::hardening;
 use crate::metrics::SECONDS;
 
 type Task = Box<dyn FnOnce() + Send>;
@@ -145,13 +147,14 @@ impl Executor {
         let ticket = Arc::new(AtomicBool::new(true));
         let take = |ticket: &AtomicBool| ticket.swap(false, Ordering::AcqRel);
         let (thread_ticket, queued_at, metrics) = (Arc::clone(&ticket), Instant::now(), Arc::clone(&self.metrics));
+        let request_id = hardening::current_id();
         let task = Box::new(move || {
             metrics.waiting.dec();
             if !reply.is_closed() && take(&thread_ticket) {
                 metrics.wait.observe(queued_at.elapsed().as_secs_f64());
                 let _busy = Busy::new(&metrics.busy);
                 // The caller may have gone while the job ran.
-                let _ = reply.send(span.in_scope(job));
+                let _ = reply.send(span.in_scope(|| in_request(request_id, job)));
             }
         });
         self.metrics.waiting.inc();

@@ -150,7 +150,7 @@ async fn harden(
         span.clone()
     });
     let mut response = match within_bounds(&request) {
-        Ok(()) => next.call(request).instrument(span).await?.map_into_boxed_body(),
+        Ok(()) => REQUEST_ID.scope(id.clone(), next.call(request).instrument(span)).await?.map_into_boxed_body(),
         Err(error) => {
             app.metrics.unmatched.begin().answered(error.status_code());
             request.error_response(error)
@@ -191,6 +191,15 @@ fn describe(span: &Span, response: &ServiceResponse) {
     if status.is_server_error() {
         span.record("otel.status_code", "ERROR");
     }
+}
+
+tokio::task_local! {
+    static REQUEST_ID: HeaderValue;
+}
+
+/// The id of the request that is being answered.
+pub(crate) fn current_id() -> Option<String> {
+    REQUEST_ID.try_with(|id| id.to_str().ok().map(str::to_owned)).ok().flatten()
 }
 
 /// The id that the client gave to its request, if it is fit for a log, or else a new one.

@@ -38,14 +38,20 @@ impl Composer {
         let text = TextBody { content, until: &until }.render().map_err(render_failed)?;
         let html = HtmlBody { subject: &subject, content, until: &until }.render().map_err(render_failed)?;
         let recipient = mail.recipient.as_str().parse().map_err(|_| refused("the recipient is no mail address"))?;
-        let message = Message::builder()
+        let header = |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
+        let builder = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient))
             .subject(&*subject)
             .date(SystemTime::from(mail.created_at))
             .message_id(Some(self.message_id(mail)))
             // RFC 3834: out-of-office replies and mailing lists leave it alone.
-            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
+            .raw_header(header("Auto-Submitted", "auto-generated"));
+        let builder = match &mail.request_id {
+            Some(id) => builder.raw_header(header("X-Request-Id", id)),
+            None => builder,
+        };
+        let message = builder
             .multipart(MultiPart::alternative_plain_html(text.clone(), html))
             .map_err(|_| refused("the message could not be put together"))?;
         Ok(Composed { subject, text, message })
@@ -75,6 +81,7 @@ pub(crate) mod tests {
             content,
             created_at: DateTime::from_timestamp_micros(1_795_515_072_123_456).unwrap(),
             attempt: 1,
+            request_id: Some("one-id".to_owned()),
         }
     }
 
@@ -235,6 +242,7 @@ pub(crate) mod tests {
             "Date: Tue, 24 Nov 2026 10:11:12 +0000",
             "Message-ID: <42.1795515072123456@jobs.example>",
             "Auto-Submitted: auto-generated",
+            "X-Request-Id: one-id",
             "MIME-Version: 1.0",
             "Content-Type: multipart/alternative;",
         ] {

@@ -8,7 +8,7 @@ use diesel::{insert_into, sql_query, update};
 use jobportal_application::{
     Backlog, DeliveryAttempt, DeliveryClaim, DeliveryStatus, FailedDelivery, MailPriority, NewNotification,
     OutboxEntry, OutboxFilter, OutboxRepository, Page, PageRequest, QueuedNotification, RepositoryError, Requeue,
-    Subject,
+    Subject, request_id,
 };
 use jobportal_domain::{EmailAddress, NotificationId};
 
@@ -35,7 +35,7 @@ const LOOKS: usize = 3;
 /// Those of a priority that are due the longest, each with whether another mail to the same recipient holds it up. Both parts of
 /// that are one step down an index. The numbers are those of the index, and of `DeliveryPolicy::holds_up_until`.
 const DUE: &str = "\
-    SELECT o.id, o.recipient, o.payload, o.created_at, o.attempts, ( \
+    SELECT o.id, o.recipient, o.payload, o.created_at, o.attempts, o.request_id, ( \
         EXISTS ( \
             SELECT 1 FROM outbox f WHERE f.recipient = o.recipient AND f.priority = o.priority \
             AND f.status = 'pending' AND f.claimed_by IS NOT NULL AND f.id <> o.id \
@@ -75,6 +75,8 @@ struct DueRow {
     created_at: At,
     #[diesel(sql_type = Integer)]
     attempts: i32,
+    #[diesel(sql_type = Nullable<Text>)]
+    request_id: Option<String>,
     #[diesel(sql_type = Bool)]
     is_held_up: bool,
 }
@@ -89,6 +91,7 @@ impl TryFrom<DueRow> for QueuedNotification {
             content: serde_json::from_str(&row.payload).ok(),
             created_at: row.created_at.0,
             attempt: stored("outbox.attempts", row.attempts.saturating_add(1).try_into())?,
+            request_id: row.request_id,
         })
     }
 }
@@ -225,6 +228,7 @@ impl OutboxRepository for Session<'_> {
             outbox::attempts.eq(0),
             outbox::next_attempt_at.eq(At(notification.created_at)),
             outbox::created_at.eq(At(notification.created_at)),
+            outbox::request_id.eq(request_id()),
         );
         self.changes(Subject::Outbox);
         both!(self, |c| insert_into(outbox::table).values(row).returning(outbox::id).get_result(c)).map(NotificationId)

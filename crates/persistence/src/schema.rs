@@ -266,6 +266,7 @@ table! {
         last_error -> Nullable<Text>,
         priority -> Text,
         claimed_by -> Nullable<Text>,
+        request_id -> Nullable<Text>,
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Mail {
     pub created_at: DateTime<Utc>,
     /// Which attempt this is, from 1.
     pub attempt: u16,
+    /// The id of the request that caused it.
+    pub request_id: Option<String>,
 }
 
 impl Mail {
@@ -140,10 +142,10 @@ impl Deliveries {
         };
         let mut mails = Vec::with_capacity(queued.len());
         let mut unreadable = Vec::new();
-        for QueuedNotification { id, recipient, content, created_at, attempt } in queued {
+        for QueuedNotification { id, recipient, content, created_at, attempt, request_id } in queued {
             let content = content.ok_or_else(|| Error::Internal("its content can't be read".into()));
             match content.and_then(|content| content.try_map_code(|sealed| self.open(&sealed))) {
-                Ok(content) => mails.push(Mail { id, recipient, content, created_at, attempt }),
+                Ok(content) => mails.push(Mail { id, recipient, content, created_at, attempt, request_id }),
                 Err(error) => {
                     let attempt = DeliveryAttempt { id, number: attempt };
                     unreadable.push((attempt, Err(MailError::Unavailable(error.to_string()))));

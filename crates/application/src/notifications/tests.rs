@@ -34,6 +34,7 @@ fn queued(id: i64, content: Notification<SealedCode>) -> QueuedNotification {
         content: Some(content),
         created_at,
         attempt: 1,
+        request_id: None,
     }
 }
 
@@ -230,6 +231,7 @@ fn a_waiting_mail_never_shows_its_code() {
         content: Notification::Welcome { code: Code::parse(CODE).unwrap(), valid_minutes: 10 },
         created_at: now(),
         attempt: 1,
+        request_id: None,
     };
     assert!(!format!("{opened:?}").contains(CODE));
 }

@@ -205,10 +205,11 @@ async fn attempt(
     let outcome = mailer.send(mail).await;
     breaker.note(&outcome);
     let (id, kind, attempt) = (mail.id.0, mail.content.kind(), mail.attempt);
+    let request_id = mail.request_id.as_deref();
     mails.count(kind, &outcome);
     match &outcome {
-        Ok(()) => tracing::debug!(id, kind, attempt, "mail sent"),
-        Err(error) => tracing::warn!(id, kind, attempt, %error, "mail not sent"),
+        Ok(()) => tracing::debug!(id, kind, attempt, request_id, "mail sent"),
+        Err(error) => tracing::warn!(id, kind, attempt, request_id, %error, "mail not sent"),
     }
     (mail.attempt(), Some(outcome))
 }
