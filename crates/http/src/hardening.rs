@@ -134,7 +134,6 @@ async fn harden(
         target: "jobportal::security",
         "request",
         id = id.to_str().unwrap_or_default(),
-        otel.name = Empty,
         otel.kind = Empty,
         otel.status_code = Empty,
         http.request.method = Empty,
@@ -147,6 +146,8 @@ async fn harden(
         {
             adopt(&span, parent);
         }
+        // Before it is entered: it begins then, and with its kind.
+        span.record("otel.kind", "server");
         span.clone()
     });
     let mut response = match within_bounds(&request) {
@@ -183,8 +184,6 @@ async fn harden(
 fn describe(span: &Span, response: &ServiceResponse) {
     let (method, status) = (response.request().method().as_str(), response.status());
     let route = response.request().match_pattern();
-    span.record("otel.name", format_args!("{method} {}", route.as_deref().unwrap_or("unmatched")).to_string());
-    span.record("otel.kind", "server");
     span.record("http.request.method", method);
     span.record("http.route", route);
     span.record("http.response.status_code", status.as_u16());
