@@ -1,6 +1,6 @@
 //! Authenticator apps and recovery codes beside the password.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use jobportal_domain::{RecoveryCode, SecondFactor, TotpSecret};
 use jobportal_security::Totp;
@@ -29,7 +29,7 @@ fn demanded(detail: &str) -> (u16, Value) {
 }
 
 /// An authenticator app with the key of an account.
-struct Authenticator(TotpSecret);
+pub(crate) struct Authenticator(pub(crate) TotpSecret);
 
 impl Authenticator {
     /// A code that was not used yet, because half a minute has passed since the last one.
@@ -40,7 +40,12 @@ impl Authenticator {
 
     /// The code that is shown in so many seconds.
     fn code_in(&self, app: &TestApp, seconds: i64) -> String {
-        let step = (app.now().timestamp() + seconds) / SecondFactor::STEP_SECONDS;
+        self.code_at(app.now() + TimeDelta::seconds(seconds))
+    }
+
+    /// The code that is shown at a time.
+    pub(crate) fn code_at(&self, time: DateTime<Utc>) -> String {
+        let step = time.timestamp() / SecondFactor::STEP_SECONDS;
         Totp::code(&self.0, step).unwrap().expose().to_owned()
     }
 }
@@ -294,6 +299,21 @@ app_tests! {
             body["totp"] = json!(authenticator.next_code(&app));
             assert_eq!(app.post(path, Some(&account.token), body).await.status, 200);
         }
+    }
+
+    async fn what_is_shown_of_a_second_factor_is_used_up_whatever_becomes_of_the_request(app) {
+        let account = app.employer().await;
+        let (authenticator, codes) = protect(&app, &account).await;
+        for (key, code) in [("totp", authenticator.next_code(&app)), ("recovery_code", codes[0].clone())] {
+            let body = json!({ "email": account.email, "password": PASSWORD, key: code });
+            let own = app.post("/account/change-email/", Some(&account.token), body).await;
+            assert_eq!(own.outcome(), (400, json!({ "email": ["This is the address of your account already."] })));
+            let body = json!({ "password": PASSWORD, key: code });
+            let again = app.client.call("DELETE", PATH, Some(&account.token), Some(body)).await;
+            assert_eq!(again.outcome(), (400, json!({ key: ["This code is not accepted."] })));
+            assert_eq!(login(&app, &account, key, &code).await.outcome(), refused());
+        }
+        assert_eq!(state(&app, &account).await["recovery_codes_left"], 9);
     }
 
     async fn keys_are_kept_sealed_and_recovery_codes_as_keyed_hashes_alone(app) {

@@ -165,8 +165,9 @@ impl Accounts {
     }
 
     /// Removes the factor of a user who lost the app and the recovery codes, ends all their sessions and tells them. For the
-    /// operator alone, who has to see first that it is them: it asks nobody's permission, so let no request lead here.
-    pub fn reset_second_factor(&self, email: &EmailAddress) -> Result<()> {
+    /// operator alone, who has to see first that it is them: it asks nobody's permission, so let no request lead here. Returns who
+    /// it was.
+    pub fn reset_second_factor(&self, email: &EmailAddress) -> Result<UserId> {
         let now = self.clock.now();
         self.store.write(|uow| {
             let user = uow.users().find_by_email(email)?.ok_or(Error::NotFound("No account has this address."))?;
@@ -175,7 +176,7 @@ impl Accounts {
             }
             tell(uow, user.id, SecurityChange::SecondFactorRemoved, now)?;
             uow.sessions().end_of_user(user.id, None, now)?;
-            Ok(())
+            Ok(user.id)
         })
     }
 

@@ -20,6 +20,8 @@ pub enum Notification<C> {
     PasswordReset {
         /// The code.
         code: C,
+        /// Its long form; `None`: the mail was written by a version that had none.
+        long_code: Option<C>,
         /// How long it lives, in minutes from [`Mail::created_at`](crate::Mail::created_at).
         valid_minutes: i64,
     },
@@ -107,6 +109,18 @@ impl<C> Notification<C> {
         }
     }
 
+    /// The codes that it brings.
+    pub fn codes(&self) -> impl Iterator<Item = &C> {
+        let (code, long_code) = match self {
+            Self::PasswordReset { code, long_code, .. } => (Some(code), long_code.as_ref()),
+            Self::Welcome { code, .. } | Self::EmailChange { code, .. } | Self::PhoneNumberChange { code, .. } => {
+                (Some(code), None)
+            }
+            _ => (None, None),
+        };
+        code.into_iter().chain(long_code)
+    }
+
     pub(crate) fn security_changed(change: SecurityChange) -> Self {
         Self::SecurityChanged { change: change.as_str().to_owned() }
     }
@@ -134,12 +148,14 @@ impl<C> Notification<C> {
         Self::SubscriptionExpired { plan: plan.as_str().to_owned() }
     }
 
-    pub(super) fn try_map_code<D>(self, convert: impl FnOnce(C) -> Result<D>) -> Result<Notification<D>> {
+    pub(super) fn try_map_code<D>(self, convert: impl Fn(C) -> Result<D>) -> Result<Notification<D>> {
         Ok(match self {
             Self::Welcome { code, valid_minutes } => Notification::Welcome { code: convert(code)?, valid_minutes },
-            Self::PasswordReset { code, valid_minutes } => {
-                Notification::PasswordReset { code: convert(code)?, valid_minutes }
-            }
+            Self::PasswordReset { code, long_code, valid_minutes } => Notification::PasswordReset {
+                code: convert(code)?,
+                long_code: long_code.map(convert).transpose()?,
+                valid_minutes,
+            },
             Self::EmailChange { code, valid_minutes } => {
                 Notification::EmailChange { code: convert(code)?, valid_minutes }
             }

@@ -9,7 +9,6 @@ use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
 
 use super::{Answer, TAG, counts_password};
-use crate::App;
 use crate::body::{Body, Request};
 use crate::conditional::NO_STORE;
 use crate::error::ApiError;
@@ -18,6 +17,7 @@ use crate::input::Input;
 use crate::limits::{self, by_address, by_user};
 use crate::openapi::Operation;
 use crate::wire::{TextOrNumber, Timestamp};
+use crate::{App, audit};
 
 /// The portal, as the list of an authenticator app shows it.
 const ISSUER: &str = "Job Portal";
@@ -97,11 +97,12 @@ pub(crate) struct ReauthenticateRequest {
 impl Request for ReauthenticateRequest {}
 
 impl ReauthenticateRequest {
-    pub(super) fn proof(self) -> Result<Reauthentication, ApiError> {
+    pub(super) fn proof(self, request: &HttpRequest) -> Result<Reauthentication, ApiError> {
         let mut violations = Violations::default();
         let password = self.password.required("password", &mut violations);
         let second_factor = shown(self.totp, self.recovery_code, &mut violations);
         violations.into_result()?;
+        audit::note_second_factor(request, second_factor.as_ref());
         Ok(Reauthentication { password: password.unwrap_or_default(), second_factor })
     }
 }
@@ -124,7 +125,7 @@ pub(crate) async fn enrol(
     Caller(actor): Caller,
     body: Body<ReauthenticateRequest>,
 ) -> Answer {
-    let proof = body.value.proof()?;
+    let proof = body.value.proof(&request)?;
     counts_password(&app, &request, &actor).await?;
     let (secret, email) = app
         .run_hashing(move |app| {
@@ -220,7 +221,7 @@ pub(crate) async fn remove(
     Caller(actor): Caller,
     body: Body<ReauthenticateRequest>,
 ) -> Answer {
-    let proof = body.value.proof()?;
+    let proof = body.value.proof(&request)?;
     counts_password(&app, &request, &actor).await?;
     let portal = app.clone();
     let remove = async move { portal.run_hashing(move |app| app.accounts.remove_second_factor(&actor, &proof)).await };
@@ -245,7 +246,7 @@ pub(crate) async fn renew_recovery_codes(
     Caller(actor): Caller,
     body: Body<ReauthenticateRequest>,
 ) -> Answer {
-    let proof = body.value.proof()?;
+    let proof = body.value.proof(&request)?;
     counts_password(&app, &request, &actor).await?;
     let codes = app.run_hashing(move |app| app.accounts.renew_recovery_codes(&actor, &proof)).await?;
     Ok(recovery_codes(&codes))

@@ -2,7 +2,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use super::{CommandError, Outcome};
+use super::{CommandError, Outcome, record};
 use crate::composition::{Core, Overrides};
 use crate::settings::{Environment, Settings};
 
@@ -37,7 +37,7 @@ pub(super) fn run(settings: Settings, arguments: Arguments, environment: &Enviro
         }
     };
     let core = Core::open(settings, 1, Overrides::default())?;
-    core.accounts().create_admin(&email, &number, &password)?;
+    record("Make an admin", core.accounts().create_admin(&email, &number, &password)?);
     println!("{} can sign in as an admin.", email.trim());
     Ok(())
 }

@@ -100,9 +100,11 @@ fn an_active_factor_is_not_replaced_by_who_has_the_password_alone_or_both() {
     assert_eq!(broken.of("totp").len(), 1);
     let mut fixture = fixture(Some(active()));
     fixture.uow.second_factors.expect_replace().with(eq(used())).returning(|_| Ok(()));
-    let (accounts, _) = fixture.wire();
+    let (accounts, store) = fixture.wire();
     let refused = accounts.enrol_second_factor(&candidate(), &proof(Some(totp(CODE))));
     assert!(matches!(refused, Err(Error::Conflict(_))));
+    // What is refused is undone, and the use of the code is not.
+    assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true), (Access::Write, false)]);
 }
 
 #[test]
