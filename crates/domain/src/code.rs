@@ -16,6 +16,8 @@ closed_set! {
         EmailChange = "email_change",
         /// Whoever changes the phone number reads the user's mail.
         PhoneNumberChange = "phone_number_change",
+        /// Whoever enrols a second factor that is demanded of the account reads the user's mail.
+        SecondFactorEnrolment = "second_factor_enrolment",
     }
 }
 

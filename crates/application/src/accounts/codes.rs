@@ -49,6 +49,7 @@ impl Accounts {
             CodePurpose::PasswordReset => Notification::PasswordReset { code, long_code, valid_minutes },
             CodePurpose::EmailChange => Notification::EmailChange { code, valid_minutes },
             CodePurpose::PhoneNumberChange => Notification::PhoneNumberChange { code, valid_minutes },
+            CodePurpose::SecondFactorEnrolment => Notification::SecondFactorEnrolment { code, valid_minutes },
         };
         let created_at = self.clock.now();
         uow.outbox().enqueue(&NewNotification { recipient: recipient.clone(), content, created_at })?;

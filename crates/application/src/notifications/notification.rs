@@ -39,6 +39,13 @@ pub enum Notification<C> {
         /// How long it lives, in minutes from [`Mail::created_at`](crate::Mail::created_at).
         valid_minutes: i64,
     },
+    /// Brings the code that lets a user enrol a second factor which is demanded.
+    SecondFactorEnrolment {
+        /// The code.
+        code: C,
+        /// How long it lives, in minutes from [`Mail::created_at`](crate::Mail::created_at).
+        valid_minutes: i64,
+    },
     /// Tells that another account asked for the address, in vain.
     EmailTaken,
     /// Tells that the password was changed.
@@ -85,6 +92,7 @@ impl<C> Notification<C> {
             Self::PasswordReset { .. } => "password_reset",
             Self::EmailChange { .. } => "email_change",
             Self::PhoneNumberChange { .. } => "phone_number_change",
+            Self::SecondFactorEnrolment { .. } => "second_factor_enrolment",
             Self::EmailTaken => "email_taken",
             Self::PasswordChanged => "password_changed",
             Self::SecurityChanged { .. } => "security_changed",
@@ -113,9 +121,10 @@ impl<C> Notification<C> {
     pub fn codes(&self) -> impl Iterator<Item = &C> {
         let (code, long_code) = match self {
             Self::PasswordReset { code, long_code, .. } => (Some(code), long_code.as_ref()),
-            Self::Welcome { code, .. } | Self::EmailChange { code, .. } | Self::PhoneNumberChange { code, .. } => {
-                (Some(code), None)
-            }
+            Self::Welcome { code, .. }
+            | Self::EmailChange { code, .. }
+            | Self::PhoneNumberChange { code, .. }
+            | Self::SecondFactorEnrolment { code, .. } => (Some(code), None),
             _ => (None, None),
         };
         code.into_iter().chain(long_code)
@@ -161,6 +170,9 @@ impl<C> Notification<C> {
             }
             Self::PhoneNumberChange { code, valid_minutes } => {
                 Notification::PhoneNumberChange { code: convert(code)?, valid_minutes }
+            }
+            Self::SecondFactorEnrolment { code, valid_minutes } => {
+                Notification::SecondFactorEnrolment { code: convert(code)?, valid_minutes }
             }
             Self::EmailTaken => Notification::EmailTaken,
             Self::PasswordChanged => Notification::PasswordChanged,

@@ -124,7 +124,7 @@ pub(crate) fn login_doc() -> Operation {
     Operation::new(TAG, "accounts_login", "Sign in")
         .about(
             "An account with a second factor needs `totp` or `recovery_code` beside the password. Where the account has to have one and \
-             has none, the session may do nothing but enrol it (`accounts_enrol_second_factor`); all else is 403.",
+             has none, the session may do nothing but enrol it (`accounts_request_enrolment_code`, `accounts_enrol_second_factor`); all else is 403.",
         )
         .ok::<TokensBody>("A session begins.")
         .answers::<RefusedBody>(StatusCode::BAD_REQUEST, "No account fits, or it is not verified; or a field is wrong.")
