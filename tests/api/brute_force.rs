@@ -72,7 +72,7 @@ async fn guess_until_strangers_wait(app: &TestApp, path: &str, body: Value, leas
     let wait =
         async |guesser: usize| from(app, &address(guesser), path, body.clone()).await.header("retry-after").parse();
     let mut guesser = 0;
-    while wait(guesser % ADDRESSES).await.is_ok_and(|seconds: u64| seconds < least) {
+    while !wait(guesser % ADDRESSES).await.is_ok_and(|seconds: u64| seconds >= least) {
         guesser += 1;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
