@@ -159,7 +159,7 @@ fn a_code_to_enrol_is_sent_to_whom_a_factor_is_demanded_of_and_has_none() {
 #[test]
 fn an_active_factor_is_not_replaced_by_who_has_the_password_alone_or_both() {
     let (accounts, _) = fixture(Some(active())).wire();
-    let broken = violations(accounts.enrol_second_factor(&candidate(), &proof(None)), None);
+    let broken = violations(accounts.enrol_second_factor(&candidate(), &proof(None), None));
     assert_eq!(broken.of("totp").len(), 1);
     let mut fixture = fixture(Some(active()));
     fixture.uow.second_factors.expect_replace().with(eq(used())).returning(|_| Ok(()));
