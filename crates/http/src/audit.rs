@@ -61,8 +61,8 @@ pub(crate) fn note_reason(request: &HttpRequest, reason: &'static str) {
 }
 
 /// Writes an event for each authentication, for each change that an admin makes to the outbox, and for each request that was
-/// refused. None of its parts is a text that a client
-/// chose, but for the method, which has no other characters than those of a word.
+/// refused. None of its parts is a text that a client chose, but for the method, which has no other characters than those of a
+/// word.
 pub(crate) fn record(action: Option<Action>, response: &ServiceResponse) {
     let (request, status) = (response.request(), response.status());
     let route = request.match_pattern().unwrap_or_default();

@@ -109,6 +109,7 @@ impl<C> Notification<C> {
             | Self::PasswordReset { .. }
             | Self::EmailChange { .. }
             | Self::PhoneNumberChange { .. }
+            | Self::SecondFactorEnrolment { .. }
             | Self::EmailTaken
             | Self::PasswordChanged
             | Self::SecurityChanged { .. } => MailPriority::Urgent,
