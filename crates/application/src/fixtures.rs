@@ -148,7 +148,7 @@ pub(crate) fn dead_codes(purpose: CodePurpose) -> [OneTimeCode; 3] {
 
 /// Without a dot, as real ones are.
 pub(crate) fn digest_of(context: &str, secret: &str) -> String {
-    format!("digest({context}, {})", scramble(secret).replace('.', "|"))
+    format!("digest({context}, {})", scramble(secret)).replace('.', "|")
 }
 
 pub(crate) fn sealed(plain: &str) -> String {
