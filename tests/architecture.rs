@@ -214,8 +214,10 @@ fn the_front_page_of_a_crate_for_embedders_lists_every_public_item() {
     }
 }
 
-/// The requirements of level 1 and 2 in V4, V6, V7, V8 and V16 of the ASVS 5.0.0: a section, and how many of it in a row.
+/// The requirements of level 1 and 2 in V4, V6, V7, V8, V9 and V16, and some sections of V3 and V12, of the ASVS 5.0.0: a section, and
+/// how many of it in a row.
 const ASVS: &[(&str, u32)] = &[
+    ("3.4", 6),
     ("4.1", 3),
     ("4.2", 1),
     ("4.3", 2),
@@ -237,6 +239,10 @@ const ASVS: &[(&str, u32)] = &[
     ("8.2", 3),
     ("8.3", 1),
     ("8.4", 1),
+    ("9.1", 3),
+    ("9.2", 4),
+    ("12.1", 3),
+    ("12.2", 2),
     ("16.1", 1),
     ("16.2", 5),
     ("16.3", 4),

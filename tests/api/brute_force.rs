@@ -16,6 +16,7 @@ use crate::limits::assert_throttled;
 /// How many guess at once.
 const AT_ONCE: usize = 16;
 const ADDRESSES: usize = 1_000;
+const GUESSES: usize = 10_000;
 
 /// The guesser with such a number has an IPv4 address of their own, every third an IPv6 network.
 fn address(guesser: usize) -> String {
@@ -66,12 +67,12 @@ async fn guess(app: &TestApp, path: &str, count: usize, body: impl Fn(usize) -> 
     seen
 }
 
-/// Guesses on until strangers must wait for some seconds, so that it is sure what the next of them is answered.
-async fn guess_until_strangers_wait(app: &TestApp, path: &str, body: Value) {
+/// Guesses on until strangers must wait for so many seconds, so that it is sure what the next of them is answered.
+async fn guess_until_strangers_wait(app: &TestApp, path: &str, body: Value, least: u64) {
     let wait =
         async |guesser: usize| from(app, &address(guesser), path, body.clone()).await.header("retry-after").parse();
     let mut guesser = 0;
-    while wait(guesser % ADDRESSES).await.is_ok_and(|seconds: u64| seconds < 4) {
+    while !wait(guesser % ADDRESSES).await.is_ok_and(|seconds: u64| seconds >= least) {
         guesser += 1;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -89,9 +90,9 @@ async fn passwords_are_guessed(app: &TestApp, count: usize) {
     assert_eq!(app.login(&owner.phone_number, PASSWORD).await.status, 200);
 
     // Where the owner never was before, the others' guesses count: even the right password is not looked at. Mail opens a way.
-    guess_until_strangers_wait(app, path, body("wrong horse 7".to_owned())).await;
+    guess_until_strangers_wait(app, path, body("wrong horse 7".to_owned()), 4).await;
     assert_throttled(&sign_in(app, CAFE, &owner.email, PASSWORD).await, 900);
-    let asked = from(app, CAFE, "/account/password-reset/", json!({ "email": owner.email })).await;
+    let asked = from(app, CAFE, RESET, json!({ "email": owner.email })).await;
     assert_eq!(asked.status, 200);
     let code = mails_to(app, &owner.email, 2).await[1].code();
     let confirmed = from(app, CAFE, CONFIRM, reset(&owner.email, &code)).await;
@@ -100,6 +101,7 @@ async fn passwords_are_guessed(app: &TestApp, count: usize) {
     assert_eq!(app.login(&owner.email, NEW_PASSWORD).await.status, 200);
 }
 
+const RESET: &str = "/account/password-reset/";
 const CONFIRM: &str = "/account/password-reset/confirm/";
 const NEW_PASSWORD: &str = "a new staple 9";
 
@@ -121,14 +123,14 @@ async fn codes_are_guessed(app: &TestApp, count: usize) {
     let guesses = guess(app, path, count, |number| body(wrong(number, &otp))).await;
     assert_eq!(guesses.granted, 0);
     assert!((5..25).contains(&guesses.refused), "{guesses:?}");
-    guess_until_strangers_wait(app, path, body(wrong(0, &otp))).await;
+    guess_until_strangers_wait(app, path, body(wrong(0, &otp)), 4).await;
     // The guesses have used up the first code; the next one is the owner's alone.
     assert_eq!(app.post("/account/resend_otp/", None, again.clone()).await.status, 200);
     let otp = mails_to(app, &email, 2).await[1].code();
     assert_throttled(&from(app, &address(1), path, body(otp.clone())).await, 900);
     assert_eq!(verify(app, &email, &otp).await.status, 200);
 
-    assert_eq!(app.post("/account/password-reset/", None, again).await.status, 200);
+    assert_eq!(app.post(RESET, None, again).await.status, 200);
     let otp = mails_to(app, &email, 3).await[2].code();
     let guesses = guess(app, CONFIRM, count, |number| reset(&email, &wrong(number, &otp))).await;
     assert_eq!(guesses.granted, 0);
@@ -141,12 +143,54 @@ async fn codes_are_guessed(app: &TestApp, count: usize) {
 app_tests! {
     with [("limits.enabled", "true"), ("server.trusted_proxies", "127.0.0.1")];
 
-    async fn a_thousand_addresses_guess_a_password_in_vain_and_keep_its_owner_out_nowhere(app) {
-        passwords_are_guessed(&app, 1_000).await;
+    async fn ten_thousand_guesses_at_a_password_from_a_thousand_addresses_are_in_vain_and_keep_its_owner_out_nowhere(app) {
+        passwords_are_guessed(&app, GUESSES).await;
     }
 
-    async fn a_thousand_addresses_guess_a_code_in_vain_and_keep_its_owner_out_nowhere(app) {
-        codes_are_guessed(&app, 1_000).await;
+    async fn ten_thousand_guesses_at_a_code_from_a_thousand_addresses_are_in_vain_and_keep_its_owner_out_nowhere(app) {
+        codes_are_guessed(&app, GUESSES).await;
+    }
+
+    async fn who_guesses_without_end_keeps_nobody_out_who_reads_the_accounts_mail(app) {
+        let owner = app.candidate().await;
+        // Strangers take every turn to sign in, to try a code and to ask for one; what they ask for is sent to the owner.
+        let asked = json!({ "email": owner.email });
+        let mut mails = 1;
+        for guesser in 0..3 {
+            assert_eq!(from(&app, &address(guesser), RESET, asked.clone()).await.status, 200);
+            mails += 1;
+            mails_to(&app, &owner.email, mails).await;
+        }
+        let mail = mails_to(&app, &owner.email, mails).await.pop().unwrap();
+        let (code, long_code) = (mail.code(), mail.long_code());
+        let guesses = [
+            ("/account/login/", json!({ "email_or_phone": owner.email, "password": "wrong horse 7" })),
+            (CONFIRM, reset(&owner.email, &wrong(0, &code))),
+            (RESET, asked.clone()),
+            ("/account/resend_otp/", asked.clone()),
+        ];
+        join_all(guesses.clone().map(|(path, body)| guess_until_strangers_wait(&app, path, body, 8))).await;
+        let guess_on = async {
+            for guesser in 0.. {
+                let (path, body) = guesses[guesser % guesses.len()].clone();
+                assert_ne!(from(&app, &address(guesser % ADDRESSES), path, body).await.status, 200, "{path}");
+            }
+        };
+        let owners = async {
+            assert_throttled(&sign_in(&app, CAFE, &owner.email, PASSWORD).await, 900);
+            assert_throttled(&from(&app, CAFE, RESET, asked.clone()).await, 1_800);
+            assert_throttled(&from(&app, CAFE, CONFIRM, reset(&owner.email, &code)).await, 900);
+            let other = "abcdef-ghijkl-mnopqr-stuvwx";
+            assert_code_rejected(&from(&app, CAFE, CONFIRM, reset(&owner.email, other)).await);
+            let confirmed = from(&app, CAFE, CONFIRM, reset(&owner.email, &long_code)).await;
+            assert_eq!(confirmed.status, 200, "{confirmed:?}");
+            assert_eq!(sign_in(&app, CAFE, &owner.email, NEW_PASSWORD).await.status, 200);
+            assert_code_rejected(&from(&app, CAFE, CONFIRM, reset(&owner.email, &long_code)).await);
+        };
+        tokio::select! {
+            () = guess_on => unreachable!("they go on"),
+            () = owners => {}
+        }
     }
 
     async fn an_account_that_is_not_there_is_throttled_like_one_that_is(app) {

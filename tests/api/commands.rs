@@ -56,6 +56,35 @@ process_tests! {
         assert_eq!(succeeded(program.run(&["migrate", "up"])), applied);
     }
 
+    async fn an_admin_of_production_enrols_a_second_factor_before_anything_else(database) {
+        let sink = SmtpSink::start().await;
+        let program = Program::new(database.url(), &production(sink.url()));
+        let command = ["createsuperuser", "--email", "ada@example.com", "--contract-number", "01711111111", "--password-stdin"];
+        let said = succeeded(program.run_with_input(&command, "correct horse 7"));
+        assert!(said.contains("POST /account/second-factor/code/"), "{said}");
+        let (_running, client) = program.serve(&[]);
+        let login = json!({ "email_or_phone": "ada@example.com", "password": "correct horse 7" });
+        let tokens = post(&client, "/account/login/", login).await;
+        let call = async |method: &str, path: &str, token: &Value, body: Value| {
+            client.call(method, path, token.as_str(), Some(body)).await
+        };
+        let token = &tokens["access_token"];
+        assert_eq!(call("GET", "/account/user_info/", token, json!({})).await.status, 403);
+        assert_eq!(call("POST", "/account/second-factor/code/", token, json!({})).await.status, 200);
+        let otp = sink.wait_for_mail_to("ada@example.com").await.code();
+        let body = json!({ "password": "correct horse 7", "otp": otp });
+        let enrolled = call("POST", "/account/second-factor/", token, body).await.json;
+        let secret = TotpSecret::parse(enrolled["secret"].as_str().unwrap()).unwrap();
+        let step = SystemClock.now().timestamp() / SecondFactor::STEP_SECONDS;
+        let totp = Totp::code(&secret, step).unwrap().expose().to_owned();
+        assert_eq!(call("POST", "/account/second-factor/confirm/", token, json!({ "totp": totp })).await.status, 200);
+        let refresh = json!({ "refresh_token": tokens["refresh_token"] });
+        let token = &post(&client, "/account/token/refresh/", refresh).await["access_token"];
+        assert_eq!(call("GET", "/account/user_info/", token, json!({})).await.status, 200);
+        let plan = json!({ "name": "professional", "price": "1.00" });
+        assert_ne!(call("POST", "/subscription/plan/", token, plan).await.status, 403);
+    }
+
     async fn a_lost_second_factor_is_removed_by_the_operator(database) {
         let program = Program::new(database.url(), &[("JOBPORTAL_SUPERUSER_PASSWORD", "correct horse 7")]);
         let (email, number) = ("ada@example.com", "01711111111");

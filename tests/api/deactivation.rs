@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jobportal_tests::app::{Account, PASSWORD, TestApp};
 use jobportal_tests::app_tests;
-use jobportal_tests::client::Answer;
+use jobportal_tests::client::{Answer, detail};
 use jobportal_tests::database::TestDatabase;
 use jobportal_tests::process::Program;
 use serde_json::{Value, json};
 
 use crate::common::{assert_unauthenticated, mails_to, outbox, text};
+use crate::documents::{PNG, patch_picture, put_logo, resume};
 use crate::process::{assert_refused, process_tests};
 use crate::refresh::refresh;
 use crate::sessions::is_good;
@@ -106,6 +107,35 @@ app_tests! {
         }
     }
 
+    async fn what_a_deactivated_account_showed_has_no_address_any_more(app) {
+        let (candidate, employer, other) = (app.candidate().await, app.employer().await, app.employer().await);
+        let others = app.job(&other).await;
+        let job = app.job(&employer).await;
+        let shown = format!("/job/{job}/");
+        assert_eq!(app.post(&format!("/job/manage/{job}/pause/"), Some(&employer.token), json!({})).await.status, 200);
+        // Kept ready from now on.
+        assert_eq!(app.get(&shown, Some(&other.token)).await.status, 200);
+        let logo = put_logo(&app, &employer, PNG).await.json["profile_picture"].clone();
+        let picture = patch_picture(&app, &candidate, PNG).await.json["profile_pic"].clone();
+        let pictures = [text(&logo), text(&picture)];
+        for picture in &pictures {
+            assert_eq!(app.get(picture, Some(&other.token)).await.status, 200, "{picture}");
+        }
+        let resume = resume(&app, &candidate, b"%PDF-1.7\n").await;
+        app.application(&candidate, others).await;
+
+        deactivated(&app, &employer).await;
+        deactivated(&app, &candidate).await;
+        for token in [Some(&other.token), Some(&app.admin().await.token), None] {
+            let token = token.map(String::as_str);
+            for picture in &pictures {
+                assert_eq!(app.get(picture, token).await.status, 404, "{picture}");
+            }
+        }
+        assert_eq!(app.get(&shown, Some(&other.token)).await.status, 404);
+        assert_eq!(app.get(&resume, Some(&other.token)).await.status, 200, "who was applied to keeps it");
+    }
+
     async fn the_jobs_of_a_deactivated_employer_are_paused_and_applications_stay(app) {
         let (candidate, employer, other) = (app.candidate().await, app.employer().await, app.employer().await);
         let (job, second, others) = (app.job(&employer).await, app.job(&employer).await, app.job(&other).await);
@@ -115,6 +145,12 @@ app_tests! {
         assert_eq!(ids(&app.get("/job/search/", Some(&candidate.token)).await.json["data"]), [others]);
         let apply = app.post(&format!("/application/{job}/"), Some(&candidate.token), json!({})).await;
         assert_eq!(apply.status, 409, "{}", apply.json);
+        for path in [format!("/job/{job}/"), format!("/job/manage/{job}/"), format!("/job/{job}/similar/")] {
+            for token in [&candidate.token, &other.token, &app.admin().await.token] {
+                let answer = app.get(&path, Some(token)).await;
+                assert_eq!(answer.outcome(), detail(404, "Job not found."), "{path}");
+            }
+        }
         deactivated(&app, &candidate).await;
         let path = format!("/application/status/{application}/");
         assert_eq!(app.get(&path, Some(&other.token)).await.status, 200, "its employer keeps it");

@@ -17,7 +17,7 @@ const CANDIDATE: &str = "/candidate/profile/";
 const EMPLOYER: &str = "/employer/profile/";
 const PDF: &[u8] = b"%PDF-1.7\nfirst";
 const OTHER_PDF: &[u8] = b"%PDF-1.7\nsecond";
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const JPEG: &[u8] = b"\xFF\xD8\xFF\xE0\0\x10JFIF";
 const WEBP: &[u8] = b"RIFF\x1a\0\0\0WEBPVP8 ";
 const NO_RESUME: &str = "Upload a document in one of these formats: PDF, DOCX, ODT.";
@@ -48,15 +48,15 @@ async fn post_resume(app: &TestApp, candidate: &Account, content: &[u8]) -> Answ
 }
 
 /// Gives a candidate's profile a résumé; returns its path.
-async fn resume(app: &TestApp, candidate: &Account, content: &[u8]) -> String {
+pub(crate) async fn resume(app: &TestApp, candidate: &Account, content: &[u8]) -> String {
     text(&post_resume(app, candidate, content).await.json["resume"])
 }
 
-async fn patch_picture(app: &TestApp, candidate: &Account, content: &[u8]) -> Answer {
+pub(crate) async fn patch_picture(app: &TestApp, candidate: &Account, content: &[u8]) -> Answer {
     app.client.form("PATCH", CANDIDATE, Some(&candidate.token), form("profile_pic", content)).await
 }
 
-async fn put_logo(app: &TestApp, employer: &Account, content: &[u8]) -> Answer {
+pub(crate) async fn put_logo(app: &TestApp, employer: &Account, content: &[u8]) -> Answer {
     app.client.form("PUT", EMPLOYER, Some(&employer.token), form("profile_picture", content)).await
 }
 

@@ -132,13 +132,14 @@ app_tests! {
         assert_throttled(&ask(&accounts[1]).await, 1_800);
     }
 
-    async fn three_codes_in_a_row_to_one_address_known_or_not(app) {
+    async fn three_codes_of_a_kind_in_a_row_to_one_address_known_or_not(app) {
         for email in [app.register("candidate").await.0, "nobody@example.com".to_owned()] {
-            for path in ["/account/resend_otp/", "/account/password-reset/"].iter().cycle().take(3) {
-                assert_eq!(ask(&app, path, &email).await.status, 200);
+            for path in ["/account/resend_otp/", "/account/password-reset/"] {
+                for _ in 0..3 {
+                    assert_eq!(ask(&app, path, &email).await.status, 200);
+                }
+                assert_throttled(&ask(&app, path, &email.to_uppercase()).await, 1_800);
             }
-            assert_throttled(&ask(&app, "/account/resend_otp/", &email).await, 1_800);
-            assert_throttled(&ask(&app, "/account/password-reset/", &email.to_uppercase()).await, 1_800);
         }
         assert_eq!(ask(&app, "/account/resend_otp/", "somebody@example.com").await.status, 200);
     }
@@ -155,7 +156,7 @@ app_tests! {
             ("/account/verify_otp/", json!({ "email": email, "otp": "123456" }), "code", "code_account"),
             ("/account/password-reset/confirm/", reset, "code", "code_account"),
             ("/account/resend_otp/", json!({ "email": email }), "send_code", "send_code_account"),
-            ("/account/password-reset/", json!({ "email": email }), "send_code", "send_code_account"),
+            ("/account/password-reset/", json!({ "email": email }), "send_code", "send_reset_account"),
         ] {
             let names = |answer: &Answer| -> Vec<String> {
                 told(answer).iter().map(|told| told.policy.split('"').nth(1).unwrap().to_owned()).collect()

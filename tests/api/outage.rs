@@ -34,6 +34,7 @@ async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
 fn assert_unavailable(answer: &Answer) {
     let seconds: u64 = answer.header("retry-after").parse().unwrap_or_else(|_| panic!("{answer:?}"));
     assert!((1..=60).contains(&seconds), "{answer:?}");
+    assert_eq!(answer.header("x-request-id").len(), 16, "{answer:?}");
     let text = if answer.json["detail"].as_str().is_some_and(|text| text.contains("busy")) {
         "The service is busy. Please try again."
     } else {
@@ -309,6 +310,19 @@ app_tests! {
         drop(slow);
         app.job(&employer).await;
         assert_eq!(count(&app.database, "jobs"), 2);
+    }
+
+    async fn a_defect_is_told_without_a_word_about_it_and_with_the_id_of_the_request(app) {
+        let candidate = app.candidate().await;
+        app.database.execute("ALTER TABLE employers RENAME TO gone");
+        for (method, path, body) in [("GET", "/employer/profiles/", None), ("POST", "/application/1/", Some(json!({})))] {
+            let request = app.client.request(method, path, Some(&candidate.token)).header("x-request-id", "mine.1");
+            let answer = app.client.send(body.iter().fold(request, |request, body| request.json(body))).await;
+            assert_eq!(answer.outcome(), detail(500, "Internal server error."), "{path}");
+            assert_eq!(answer.header("x-request-id"), "mine.1");
+            let answer = app.client.call(method, path, Some(&candidate.token), body).await;
+            assert_eq!((answer.status, answer.header("x-request-id").len()), (500, 16), "{path}");
+        }
     }
 
     async fn a_place_for_files_that_is_away_changes_no_profile(app) {

@@ -60,6 +60,7 @@ pub(crate) const ROUTES: &[Row] = &[
     ("GET", "/account/second-factor/", nothing, [401, 200, 200, 200, 200]),
     ("POST", "/account/second-factor/", nothing, [401, 400, 400, 400, 400]),
     ("DELETE", "/account/second-factor/", nothing, [401, 400, 400, 400, 400]),
+    ("POST", "/account/second-factor/code/", nothing, [401, 409, 409, 409, 409]),
     ("POST", "/account/second-factor/confirm/", nothing, [401, 400, 400, 400, 400]),
     ("POST", "/account/second-factor/recovery-codes/", nothing, [401, 400, 400, 400, 400]),
     ("GET", "/candidate/profile/", nothing, [401, 200, 403, 403, 403]),

@@ -1,6 +1,6 @@
 //! Authenticator apps and recovery codes beside the password.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use jobportal_domain::{RecoveryCode, SecondFactor, TotpSecret};
 use jobportal_security::Totp;
@@ -13,6 +13,7 @@ use crate::common::{assert_unauthenticated, mails_titled, other_code, text};
 use crate::permissions::ROUTES;
 
 const PATH: &str = "/account/second-factor/";
+const CODE: &str = "/account/second-factor/code/";
 const CONFIRM: &str = "/account/second-factor/confirm/";
 const RECOVERY_CODES: &str = "/account/second-factor/recovery-codes/";
 
@@ -29,7 +30,7 @@ fn demanded(detail: &str) -> (u16, Value) {
 }
 
 /// An authenticator app with the key of an account.
-struct Authenticator(TotpSecret);
+pub(crate) struct Authenticator(pub(crate) TotpSecret);
 
 impl Authenticator {
     /// A code that was not used yet, because half a minute has passed since the last one.
@@ -40,13 +41,22 @@ impl Authenticator {
 
     /// The code that is shown in so many seconds.
     fn code_in(&self, app: &TestApp, seconds: i64) -> String {
-        let step = (app.now().timestamp() + seconds) / SecondFactor::STEP_SECONDS;
+        self.code_at(app.now() + TimeDelta::seconds(seconds))
+    }
+
+    /// The code that is shown at a time.
+    pub(crate) fn code_at(&self, time: DateTime<Utc>) -> String {
+        let step = time.timestamp() / SecondFactor::STEP_SECONDS;
         Totp::code(&self.0, step).unwrap().expose().to_owned()
     }
 }
 
 async fn enrol(app: &TestApp, account: &Account) -> Authenticator {
-    let answer = app.post(PATH, Some(&account.token), json!({ "password": PASSWORD })).await;
+    enrol_with(app, account, json!({ "password": PASSWORD })).await
+}
+
+async fn enrol_with(app: &TestApp, account: &Account, body: Value) -> Authenticator {
+    let answer = app.post(PATH, Some(&account.token), body).await;
     assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"), "{}", answer.json);
     let secret = text(&answer.json["secret"]);
     let address = account.email.replace('@', "%40");
@@ -296,6 +306,21 @@ app_tests! {
         }
     }
 
+    async fn what_is_shown_of_a_second_factor_is_used_up_whatever_becomes_of_the_request(app) {
+        let account = app.employer().await;
+        let (authenticator, codes) = protect(&app, &account).await;
+        for (key, code) in [("totp", authenticator.next_code(&app)), ("recovery_code", codes[0].clone())] {
+            let body = json!({ "email": account.email, "password": PASSWORD, key: code });
+            let own = app.post("/account/change-email/", Some(&account.token), body).await;
+            assert_eq!(own.outcome(), (400, json!({ "email": ["This is the address of your account already."] })));
+            let body = json!({ "password": PASSWORD, key: code });
+            let again = app.client.call("DELETE", PATH, Some(&account.token), Some(body)).await;
+            assert_eq!(again.outcome(), (400, json!({ key: ["This code is not accepted."] })));
+            assert_eq!(login(&app, &account, key, &code).await.outcome(), refused());
+        }
+        assert_eq!(state(&app, &account).await["recovery_codes_left"], 9);
+    }
+
     async fn keys_are_kept_sealed_and_recovery_codes_as_keyed_hashes_alone(app) {
         let account = app.employer().await;
         let (authenticator, codes) = protect(&app, &account).await;
@@ -313,7 +338,8 @@ app_tests! {
 mod demanded {
     use super::*;
 
-    const MUST_ENROL: &str = "Your account must have a second factor. Enrol it first: POST /account/second-factor/.";
+    const MUST_ENROL: &str = "Your account must have a second factor. Enrol it first: POST /account/second-factor/code/, then \
+                              POST /account/second-factor/.";
 
     app_tests! {
         with [("auth.require_second_factor", "employer,admin")];
@@ -336,6 +362,39 @@ mod demanded {
             assert_eq!(app.get("/job/changes/", Some(&refreshed(&app, &employer).await)).await.status, 200);
         }
 
+        async fn a_second_factor_that_is_demanded_is_enrolled_with_the_code_of_a_mail_and_not_by_the_password_alone(app) {
+            let (employer, candidate) = (employer(&app).await, app.candidate().await);
+            let enrol = async |more: Value| {
+                let body = crate::common::with(json!({ "password": PASSWORD }), &more);
+                app.post(PATH, Some(&employer.token), body).await.outcome()
+            };
+            let rejected = (400, json!({ "otp": ["OTP does not exist."] }));
+            assert_eq!(enrol(json!({})).await, (400, json!({ "otp": ["This field is required."] })));
+            assert_eq!(enrol(json!({ "otp": "123456" })).await, rejected);
+            // A code for something else is worth nothing here.
+            app.post("/account/password-reset/", None, json!({ "email": employer.email })).await;
+            let mail = mails_titled(&app, &employer.email, "Your code for a new password", 1).await.remove(0);
+            for otp in [mail.code(), mail.long_code()] {
+                assert_eq!(enrol(json!({ "otp": otp })).await, rejected);
+            }
+            let first = enrolment_code(&app, &employer, 1).await;
+            for _ in 0..5 {
+                assert_eq!(enrol(json!({ "otp": other_code(&first) })).await, rejected);
+            }
+            assert_eq!(enrol(json!({ "otp": first })).await, rejected, "its tries are used up");
+            let otp = enrolment_code(&app, &employer, 2).await;
+            let wrong = crate::common::with(json!({ "password": "wrong horse 7" }), &json!({ "otp": otp }));
+            let answer = app.post(PATH, Some(&employer.token), wrong).await;
+            assert_eq!(answer.outcome(), (400, json!({ "password": ["Password is incorrect."] })));
+            assert_eq!(enrol(json!({ "otp": otp })).await.0, 200);
+            assert_eq!(enrol(json!({ "otp": otp })).await, rejected, "it is used once");
+            assert_eq!(state(&app, &employer).await["active"], false);
+
+            let needless = app.post(CODE, Some(&candidate.token), json!({})).await;
+            assert_eq!(needless.outcome(), detail(409, "Your account needs no code to enrol a second factor."));
+            protect(&app, &candidate).await;
+        }
+
         async fn a_session_that_enrolled_is_a_full_one_from_its_next_token_on(app) {
             let employer = employer(&app).await;
             let authenticator = enrol(&app, &employer).await;
@@ -351,7 +410,7 @@ mod demanded {
                 let path = segments.collect::<Vec<_>>().join("/");
                 let body = (*method != "GET").then(body);
                 let answer = app.client.call(method, &path, Some(&employer.token), body).await;
-                let is_open = ["/account/logout/", PATH, CONFIRM].contains(&path.as_str()) && *method != "DELETE";
+                let is_open = ["/account/logout/", PATH, CODE, CONFIRM].contains(&path.as_str()) && *method != "DELETE";
                 assert_eq!(answer.status != 403, is_open, "{method} {path}: {}", answer.json);
             }
         }
@@ -368,6 +427,18 @@ mod demanded {
             let employer = signed_in(&app, &employer.email, None).await;
             assert_eq!(app.get("/job/changes/", Some(&employer.token)).await.outcome(), detail(403, MUST_ENROL));
         }
+    }
+
+    /// The code to enrol that is mailed to an account, which gets so many with it.
+    async fn enrolment_code(app: &TestApp, account: &Account, count: usize) -> String {
+        let asked = app.post(CODE, Some(&account.token), json!({})).await;
+        assert_eq!(asked.outcome(), (200, json!({ "status": "OTP has been generated" })));
+        mails_titled(app, &account.email, "Your code to enrol a second factor", count).await.pop().unwrap().code()
+    }
+
+    async fn enrol(app: &TestApp, account: &Account) -> Authenticator {
+        let otp = enrolment_code(app, account, 1).await;
+        enrol_with(app, account, json!({ "password": PASSWORD, "otp": otp })).await
     }
 
     /// An employer who has just registered.

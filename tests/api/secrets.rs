@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use jobportal_application::{Clock, SystemClock};
+use jobportal_domain::TotpSecret;
 use jobportal_tests::client::{Answer, Client};
 use jobportal_tests::database::TestDatabase;
 use jobportal_tests::process::Program;
 use jobportal_tests::until;
 use serde_json::{Value, json};
 
+use crate::common::{text, with};
 use crate::process::process_tests;
+use crate::second_factors::Authenticator;
 
 const JWT_SECRET: &str = "mFz3Q0xV1rT8cKp6WnJd5Ls9Yh2Gb7Ea";
 const MAIL_PASSWORD: &str = "hunter2-of-the-mail-server";
@@ -16,8 +20,20 @@ const PASSWORD: &str = "correct horse 7";
 const NEW: &str = "battery staple 8";
 
 /// What is secret wherever it stands in a body.
-const SECRET_KEYS: [&str; 7] =
-    ["password", "old_password", "confirm_password", "otp", "code", "access_token", "refresh_token"];
+const SECRET_KEYS: [&str; 12] = [
+    "password",
+    "old_password",
+    "confirm_password",
+    "otp",
+    "code",
+    "access_token",
+    "refresh_token",
+    "totp",
+    "recovery_code",
+    "recovery_codes",
+    "secret",
+    "otpauth_uri",
+];
 
 /// A client that remembers every secret it sends or gets.
 struct Journey {
@@ -41,7 +57,32 @@ impl Journey {
     fn learn(&mut self, body: &Value) {
         let Some(keys) = body.as_object() else { return };
         let found = keys.iter().filter(|(key, _)| SECRET_KEYS.contains(&key.as_str()));
-        self.secrets.extend(found.filter_map(|(_, value)| value.as_str()).map(str::to_owned));
+        let texts = found.flat_map(|(_, value)| match value {
+            Value::Array(values) => values.iter().collect(),
+            value => vec![value],
+        });
+        self.secrets.extend(texts.filter_map(Value::as_str).map(str::to_owned));
+    }
+
+    /// The next code that is written to a file as a mail, and its long form if it has one.
+    async fn mailed_code(&mut self, program: &Program) -> (String, Option<String>) {
+        let is_new = |known: &BTreeSet<String>, word: &str| {
+            word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit()) && !known.contains(word)
+        };
+        let find = |known: &BTreeSet<String>| {
+            let entries = std::fs::read_dir(program.dir().join("var/mail")).into_iter().flatten();
+            let mut mails = entries.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
+            mails.find_map(|mail| {
+                let code = mail.split_whitespace().find(|word| is_new(known, word))?.to_owned();
+                let long = mail.split_whitespace().find(|word| word.split('-').map(str::len).eq([6; 4]));
+                Some((code, long.map(str::to_owned)))
+            })
+        };
+        until("the mail is there", || find(&self.secrets).is_some()).await;
+        let (code, long) = find(&self.secrets).unwrap();
+        self.secrets.insert(code.clone());
+        self.secrets.extend(long.clone());
+        (code, long)
     }
 }
 
@@ -51,18 +92,6 @@ fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(start, _)| {
         !is_part(text[..start].chars().next_back()) && !is_part(text[start + word.len()..].chars().next())
     })
-}
-
-/// The code that was written to a file as a mail, and is another than this one.
-async fn mailed_code(program: &Program, known: &str) -> String {
-    let is_other_code = |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit()) && *word != known;
-    let find = || {
-        let entries = std::fs::read_dir(program.dir().join("var/mail")).into_iter().flatten();
-        let mut mails = entries.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
-        mails.find_map(|mail| mail.split_whitespace().find(is_other_code).map(str::to_owned))
-    };
-    until("the mail is there", || find().is_some()).await;
-    find().unwrap()
 }
 
 /// From the registration to the end, with all that can go wrong; and back to the start with another password.
@@ -109,13 +138,65 @@ async fn journey(journey: &mut Journey, program: &Program, (email, phone_number)
     let end = json!({ "refresh_token": renewed["refresh_token"] });
     assert_eq!(journey.call("POST", "/account/logout/", Some(&access), end).await.status, 204);
     assert_eq!(journey.call("GET", "/account/login-user-info/", Some(&access), Value::Null).await.status, 401);
+    let mut password = NEW;
     if with_mail {
         assert_eq!(journey.post("/account/password-reset/", json!({ "email": email })).await.status, 200);
-        let otp = mailed_code(program, otp).await;
-        let reset = json!({ "email": email, "otp": otp, "password": PASSWORD, "confirm_password": PASSWORD });
+        let (_, long_code) = journey.mailed_code(program).await;
+        let reset = json!({ "email": email, "otp": long_code, "password": PASSWORD, "confirm_password": PASSWORD });
         assert_eq!(journey.post("/account/password-reset/confirm/", reset).await.status, 200);
-        assert_eq!(journey.post("/account/login/", login(PASSWORD)).await.status, 200);
+        password = PASSWORD;
     }
+    second_factor(journey, program, email, password, with_mail).await;
+}
+
+/// From the key of an authenticator app to its end; with its codes the account gets another address and another number.
+async fn second_factor(journey: &mut Journey, program: &Program, email: &str, password: &str, with_mail: bool) {
+    let login = json!({ "email_or_phone": email, "password": password });
+    let tokens = journey.post("/account/login/", login.clone()).await.json;
+    let access = text(&tokens["access_token"]);
+    let own = json!({ "password": password });
+    let token = Some(access.as_str());
+    let enrolled = journey.call("POST", "/account/second-factor/", token, own.clone()).await.json;
+    let app = Authenticator(TotpSecret::parse(&text(&enrolled["secret"])).unwrap());
+    let body = json!({ "totp": app.code_at(SystemClock.now()) });
+    let confirmed = journey.call("POST", "/account/second-factor/confirm/", token, body).await;
+    assert_eq!(confirmed.status, 200, "{}", confirmed.json);
+    let mut codes = confirmed.json["recovery_codes"].as_array().unwrap().iter().map(text);
+    // What it is told with each code counts too, right or wrong.
+    for (key, code, status) in [
+        ("totp", "314159".to_owned(), 401),
+        ("recovery_code", "abcdef-ghijkl-mnopqr-stuvwx".to_owned(), 401),
+        ("recovery_code", codes.next().unwrap(), 200),
+    ] {
+        assert_eq!(journey.post("/account/login/", with(login.clone(), &json!({ key: code }))).await.status, status);
+    }
+    let mut with_code =
+        |more: Value| with(with(own.clone(), &json!({ "recovery_code": codes.next().unwrap() })), &more);
+    for (path, body) in [
+        ("/account/change-email/", with_code(json!({ "email": format!("new.{email}") }))),
+        ("/account/change-phone/", with_code(json!({ "contract_number": format!("0188{:07}", email.len()) }))),
+    ] {
+        assert_eq!(journey.call("POST", path, token, body).await.status, 200, "{path}");
+        if with_mail {
+            let (otp, _) = journey.mailed_code(program).await;
+            let changed = journey.call("POST", &format!("{path}confirm/"), token, json!({ "otp": otp })).await;
+            assert_eq!(changed.status, 200, "{path}: {}", changed.json);
+        }
+    }
+    let renewed = journey.call("POST", "/account/second-factor/recovery-codes/", token, with_code(json!({}))).await;
+    let code = text(&renewed.json["recovery_codes"][0]);
+    let removed =
+        journey.call("DELETE", "/account/second-factor/", token, with(own, &json!({ "recovery_code": code }))).await;
+    assert_eq!(removed.status, 204, "{}", removed.json);
+    // Two tokens on, the first is spent, and ends the session.
+    let mut next = text(&tokens["refresh_token"]);
+    for _ in 0..2 {
+        next = text(
+            &journey.post("/account/token/refresh/", json!({ "refresh_token": next })).await.json["refresh_token"],
+        );
+    }
+    let spent = json!({ "refresh_token": tokens["refresh_token"] });
+    assert_eq!(journey.post("/account/token/refresh/", spent).await.status, 401);
 }
 
 process_tests! {

@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobportal_application::{Clock, SystemClock};
+use jobportal_domain::TotpSecret;
 use jobportal_tests::client::Client;
 use jobportal_tests::database::TestDatabase;
 use jobportal_tests::process::Program;
 use jobportal_tests::smtp::SmtpSink;
 use serde_json::{Value, json};
 
+use crate::common::{text, with};
 use crate::process::{process_tests, production};
+use crate::second_factors::Authenticator;
 
 const PASSWORD: &str = "correct horse 7";
 
@@ -63,6 +66,8 @@ process_tests! {
             json!(["/account/logout", "succeeded", 204]),
         ];
         assert_eq!(told, routes);
+        let accounts: Vec<_> = (2..6).map(|place| events[place]["account"].as_str().unwrap()).collect();
+        assert!(accounts[..3].iter().all(|account| *account == accounts[0]) && accounts[3] != accounts[0], "{accounts:?}");
         let users: Vec<_> = [2, 6, 8].map(|place: usize| events[place]["user_id"].as_i64()).into();
         assert!(users[0].is_some() && users.iter().all(|user| *user == users[0]), "{users:?}");
         for event in events {
@@ -71,6 +76,65 @@ process_tests! {
             assert_eq!((&event["network"], &event["method"]), (&json!("127.0.0.1"), &json!("POST")));
             assert!(event["action"].is_string() && event["level"] == "INFO", "{event}");
         }
+    }
+
+    async fn second_factors_stolen_tokens_and_the_end_of_an_account_are_told_with_what_happened(database) {
+        let sink = SmtpSink::start().await;
+        let program = Program::new(database.url(), &production(sink.url()));
+        let (running, client) = program.serve(&[]);
+        let (access, refresh) = sign_in(&client, &sink).await;
+        let with_password = |more: Value| with(json!({ "password": PASSWORD }), &more);
+        let (path, token) = ("/account/second-factor/", Some(access.as_str()));
+        let (_, enrolled) = post(&client, path, token, with_password(json!({}))).await;
+        let app = Authenticator(TotpSecret::parse(enrolled["secret"].as_str().unwrap()).unwrap());
+        let body = json!({ "totp": app.code_at(SystemClock.now()) });
+        let (_, confirmed) = post(&client, "/account/second-factor/confirm/", token, body).await;
+        let codes: Vec<_> = confirmed["recovery_codes"].as_array().unwrap().iter().map(text).collect();
+        for (more, status) in [
+            (json!({}), 401), (json!({ "totp": "000000" }), 401), (json!({ "recovery_code": codes[0] }), 200),
+        ] {
+            let body = with(json!({ "email_or_phone": "ann@example.com", "password": PASSWORD }), &more);
+            assert_eq!(post(&client, "/account/login/", None, body).await.0, status);
+        }
+        let body = with_password(json!({ "recovery_code": codes[1] }));
+        assert_eq!(post(&client, "/account/second-factor/recovery-codes/", token, body).await.0, 200);
+        // Two tokens on, the first is spent for good.
+        let mut token = refresh.clone();
+        for _ in 0..2 {
+            let (status, tokens) = post(&client, "/account/token/refresh/", None, json!({ "refresh_token": token })).await;
+            assert_eq!(status, 200);
+            token = text(&tokens["refresh_token"]);
+        }
+        assert_eq!(post(&client, "/account/token/refresh/", None, json!({ "refresh_token": refresh })).await.0, 401);
+        for command in ["activate", "deactivate", "sign-out"] {
+            let said = program.run(&[command, "ann@example.com"]);
+            assert!(said.success);
+            let event = &events(&said.stderr)[0];
+            assert_eq!((&event["by"], &event["outcome"]), (&json!("operator"), &json!("succeeded")), "{event}");
+            assert!(event["user_id"].is_i64() && event["action"].is_string(), "{event}");
+        }
+        let events = events(&running.terminate().stderr);
+        let told: Vec<_> = events[3..].iter().map(|event| {
+            let part = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+            assert!(event["user_id"].is_i64() || event["account"].is_string(), "{event}");
+            (part("route"), part("second_factor"), part("outcome"), part("reason"))
+        }).collect();
+        let factor = "/account/second-factor";
+        let expected = [
+            (factor.to_owned(), "", "succeeded", ""),
+            (format!("{factor}/confirm"), "", "succeeded", ""),
+            ("/account/login".to_owned(), "", "refused", "second_factor_missing"),
+            ("/account/login".to_owned(), "totp", "refused", "second_factor_refused"),
+            ("/account/login".to_owned(), "recovery_code", "succeeded", ""),
+            (format!("{factor}/recovery-codes"), "recovery_code", "succeeded", ""),
+            ("/account/token/refresh".to_owned(), "", "succeeded", ""),
+            ("/account/token/refresh".to_owned(), "", "succeeded", ""),
+            ("/account/token/refresh".to_owned(), "", "refused", "refresh_token_reused"),
+        ];
+        let expected = expected.map(|(route, factor, outcome, reason)| {
+            (route, factor.to_owned(), outcome.to_owned(), reason.to_owned())
+        });
+        assert_eq!(told, expected);
     }
 
     async fn each_refusal_is_logged_with_whom_it_met(database) {

@@ -36,7 +36,7 @@ fn contents() -> Vec<Notification<SealedCode>> {
     let code = || SealedCode("sealed \"€\"".to_owned());
     vec![
         Notification::Welcome { code: code(), valid_minutes: 10 },
-        Notification::PasswordReset { code: code(), valid_minutes: 10 },
+        Notification::PasswordReset { code: code(), long_code: Some(code()), valid_minutes: 10 },
         Notification::PasswordChanged,
         Notification::ApplicationReceived {
             application_id: 1,

@@ -109,6 +109,13 @@ impl ReceivedMail {
         let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|b| b.is_ascii_digit());
         text.lines().find(is_code).unwrap_or_else(|| panic!("no code in {text}")).to_owned()
     }
+
+    /// The long code that it brings.
+    pub fn long_code(&self) -> String {
+        let text = self.text();
+        let is_code = |line: &&str| line.split('-').map(str::len).eq([6; 4]);
+        text.lines().find(is_code).unwrap_or_else(|| panic!("no long code in {text}")).to_owned()
+    }
 }
 
 /// A mail server on a free port of this machine. It ends when it is dropped.

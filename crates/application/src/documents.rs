@@ -61,7 +61,7 @@ pub trait DocumentRepository {
         document: &NewDocument,
         now: DateTime<Utc>,
     ) -> Result<StoredDocument, RepositoryError>;
-    /// Finds a document by its random name, with the role of its owner.
+    /// Finds a document by its random name, with the role of its owner; but no picture of an account out of use.
     fn find(&mut self, public_id: &str) -> Result<Option<(StoredDocument, UserType)>, RepositoryError>;
     /// Whether the candidate who owns it applied to a job of the employer with account `employer`.
     fn owner_applied_to(&mut self, owner: UserId, employer: UserId) -> Result<bool, RepositoryError>;

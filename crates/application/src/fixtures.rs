@@ -126,9 +126,14 @@ pub(crate) fn code_for(purpose: CodePurpose, target: &str) -> OneTimeCode {
     OneTimeCode::issue(CANDIDATE_USER, purpose, target.to_owned(), digest, CodePolicy::default(), now())
 }
 
-/// The salted digest of [`CODE`].
+/// The salted digest of [`CODE`]; that of a reset has a long form, the first [`recovery_code`].
 pub(crate) fn code_digest(user_id: UserId, purpose: CodePurpose, target: &str) -> String {
-    format!("session-new.{}", digest_of(&format!("code:{purpose}:{user_id}:{target}:session-new"), CODE))
+    let context = format!("code:{purpose}:{user_id}:{target}:session-new");
+    let digest = format!("session-new.{}", digest_of(&context, CODE));
+    match purpose {
+        CodePurpose::PasswordReset => format!("{digest}.{}", digest_of(&context, recovery_code(0).expose())),
+        _ => digest,
+    }
 }
 
 /// A code that holds no longer, for each reason there is.
@@ -143,7 +148,7 @@ pub(crate) fn dead_codes(purpose: CodePurpose) -> [OneTimeCode; 3] {
 
 /// Without a dot, as real ones are.
 pub(crate) fn digest_of(context: &str, secret: &str) -> String {
-    format!("digest({context}, {})", scramble(secret).replace('.', "|"))
+    format!("digest({context}, {})", scramble(secret)).replace('.', "|")
 }
 
 pub(crate) fn sealed(plain: &str) -> String {

@@ -56,7 +56,7 @@ pub trait JobRepository {
     fn lock(&mut self, id: JobId) -> Result<Option<OwnedJob>, RepositoryError>;
     /// Stores what changed of a job; one that is deleted takes its applications with it, as those see it who follow what changes.
     fn update(&mut self, job: &Job) -> Result<(), RepositoryError>;
-    /// Finds a job that is not deleted, with its employer and the number of applications, in one query.
+    /// Finds a job that is not deleted, of an account in use, with its employer and the number of applications, in one query.
     fn details(&mut self, id: JobId) -> Result<Option<JobDetails>, RepositoryError>;
     /// Jobs of the employer with account `owner` that are in one of these states at `now`, or if there are none in any but
     /// deleted, newest first.

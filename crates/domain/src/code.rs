@@ -2,8 +2,8 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::UserId;
 use crate::closed_set::closed_set;
+use crate::{RecoveryCode, UserId};
 
 closed_set! {
     /// What a one-time code proves; a code for one purpose is worthless for another.
@@ -16,6 +16,8 @@ closed_set! {
         EmailChange = "email_change",
         /// Whoever changes the phone number reads the user's mail.
         PhoneNumberChange = "phone_number_change",
+        /// Whoever enrols a second factor that is demanded of the account reads the user's mail.
+        SecondFactorEnrolment = "second_factor_enrolment",
     }
 }
 
@@ -52,7 +54,8 @@ impl Default for CodePolicy {
     }
 }
 
-/// A code in plain text: exactly [`Code::DIGITS`] digits. `Debug` does not show it.
+/// A code in plain text: [`Code::DIGITS`] digits, which a person types; or its long form, a [`RecoveryCode`], which nobody guesses
+/// however often they try. `Debug` does not show it.
 ///
 /// `==` stops at the first difference, so it is not for judging a guess: that is [`OneTimeCode::attempt`].
 #[derive(Clone, PartialEq, Eq)]
@@ -67,15 +70,31 @@ impl Code {
         (number < 1_000_000).then(|| Self(format!("{number:06}")))
     }
 
-    /// Reads a code that a user typed; `None` unless it is six digits, with nothing but white space around them.
+    /// Reads a code that a user typed: six digits, with nothing but white space around them, or a code in its long form. `None`
+    /// for what can't be one.
     pub fn parse(raw: &str) -> Option<Self> {
-        let raw = raw.trim();
-        (raw.len() == Self::DIGITS && raw.bytes().all(|b| b.is_ascii_digit())).then(|| Self(raw.to_owned()))
+        let digits = raw.trim();
+        if digits.len() == Self::DIGITS && digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Some(Self(digits.to_owned()));
+        }
+        RecoveryCode::parse(raw).map(Self::from)
     }
 
-    /// The digits in plain text, to hash or send them.
+    /// Whether it is the long form of a code.
+    pub fn is_long(&self) -> bool {
+        self.0.len() > Self::DIGITS
+    }
+
+    /// The code in plain text, to hash or send it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<RecoveryCode> for Code {
+    /// The long form of a code.
+    fn from(code: RecoveryCode) -> Self {
+        Self(code.expose().to_owned())
     }
 }
 
@@ -94,7 +113,7 @@ pub struct OneTimeCode {
     pub purpose: CodePurpose,
     /// The address or the number that it was issued for: the one that it proves, or that the account is to have.
     pub target: String,
-    /// The keyed hash of the code, as the caller made it.
+    /// The keyed hash of the code, and of its long form if it has one, as the caller made it.
     pub digest: String,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,
@@ -192,16 +211,30 @@ impl OneTimeCode {
     /// assert_eq!(code.attempt(now, |digest| digest == "digest"), Verdict::Consumed);
     /// ```
     pub fn attempt(&mut self, now: DateTime<Utc>, matches: impl FnOnce(&str) -> bool) -> Verdict {
-        if self.consumed_at.is_some() {
-            return Verdict::Consumed;
-        }
-        if now >= self.expires_at {
-            return Verdict::Expired;
+        if let Some(dead) = self.dead(now) {
+            return dead;
         }
         if self.attempts_left == 0 {
             return Verdict::Exhausted;
         }
         self.attempts_left -= 1;
+        self.judge(now, matches)
+    }
+
+    /// Judges one try at the long form of the code, as [`Self::attempt`] does; but it uses up none, and needs none: whoever guesses
+    /// at the digits, and uses up their tries, keeps out nobody who was sent the code.
+    pub fn attempt_long(&mut self, now: DateTime<Utc>, matches: impl FnOnce(&str) -> bool) -> Verdict {
+        self.dead(now).unwrap_or_else(|| self.judge(now, matches))
+    }
+
+    fn dead(&self, now: DateTime<Utc>) -> Option<Verdict> {
+        if self.consumed_at.is_some() {
+            return Some(Verdict::Consumed);
+        }
+        (now >= self.expires_at).then_some(Verdict::Expired)
+    }
+
+    fn judge(&mut self, now: DateTime<Utc>, matches: impl FnOnce(&str) -> bool) -> Verdict {
         if matches(&self.digest) {
             self.consumed_at = Some(now);
             Verdict::Accepted
@@ -233,6 +266,30 @@ mod tests {
             assert_eq!(Code::parse(bad), None, "{bad}");
         }
         assert_eq!(format!("{:?}", Code::from_number(123_456)), "Some(Code(…))");
+        assert!(!Code::parse("123456").unwrap().is_long());
+    }
+
+    #[test]
+    fn a_long_form_is_read_as_a_recovery_code_is_and_not_shown() {
+        let code = Code::parse(" ABCDEF-ghijkl mnopqr-stuvwx").unwrap();
+        assert!(code.is_long());
+        assert_eq!(code, RecoveryCode::parse("abcdefghijklmnopqrstuvwx").unwrap().into());
+        assert_eq!((code.expose(), format!("{code:?}").as_str()), ("abcdef-ghijkl-mnopqr-stuvwx", "Code(…)"));
+    }
+
+    #[test]
+    fn the_long_form_is_used_once_and_in_time_however_many_tries_at_the_digits_failed() {
+        let end = DateTime::UNIX_EPOCH + TimeDelta::minutes(10);
+        let mut code = issued();
+        for _ in 0..9 {
+            code.attempt(DateTime::UNIX_EPOCH, |_| false);
+            assert_eq!(code.attempt_long(DateTime::UNIX_EPOCH, |_| false), Verdict::Wrong);
+        }
+        assert_eq!(code.attempts_left, 0);
+        assert_eq!(code.clone().attempt_long(end, |_| true), Verdict::Expired);
+        assert_eq!(code.attempt_long(DateTime::UNIX_EPOCH, |_| true), Verdict::Accepted);
+        assert_eq!(code.attempt_long(DateTime::UNIX_EPOCH, |_| true), Verdict::Consumed);
+        assert_eq!(issued().attempt(DateTime::UNIX_EPOCH, |_| true), Verdict::Accepted);
     }
 
     #[test]

@@ -34,8 +34,8 @@ impl fmt::Debug for TotpSecret {
     }
 }
 
-/// A code that stands in once for the authenticator app, when that is lost: 120 bits, so that nobody guesses it however
-/// often they try. `Debug` does not show it.
+/// A code of 120 bits, so that nobody guesses it however often they try. It stands in once for the authenticator app, when that is
+/// lost, or for the digits of a [`Code`](crate::Code). `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecoveryCode(String);
 

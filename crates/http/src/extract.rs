@@ -17,8 +17,9 @@ pub(crate) struct Caller(pub(crate) Actor);
 /// Who is asking, if anyone says so.
 pub(crate) struct MaybeCaller(pub(crate) Option<Actor>);
 
-const MUST_ENROL: Error =
-    Error::Forbidden("Your account must have a second factor. Enrol it first: POST /account/second-factor/.");
+const MUST_ENROL: Error = Error::Forbidden(
+    "Your account must have a second factor. Enrol it first: POST /account/second-factor/code/, then POST /account/second-factor/.",
+);
 const BAD_TOKEN: Error = Error::Unauthenticated("Given token not valid or expired.");
 
 /// Finds out who is asking, for [`Caller`] and [`MaybeCaller`], and refuses whose role never does this, before anything else of

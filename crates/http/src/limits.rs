@@ -8,7 +8,7 @@ use jobportal_application::{Actor, Allowance, DelayPolicy, Error, RateDecision, 
 use jobportal_domain::{EmailAddress, PhoneNumber};
 
 use crate::error::ApiError;
-use crate::{App, client};
+use crate::{App, audit, client};
 
 const fn policy(name: &'static str, quota: u32, seconds: u64) -> RatePolicy {
     RatePolicy { name, quota, window: Duration::from_secs(seconds) }
@@ -42,10 +42,15 @@ pub(crate) const CODE_USER: RatePolicy = policy("code_user", 10, 600);
 pub(crate) const SEND_CODE: RatePolicy = policy("send_code", 30, 3_600);
 /// Codes asked for one account: each one is a mail to somebody. Strangers get at most four of the five codes that the domain allows
 /// an account within an hour; so there is one for its owner, whatever others ask for.
-pub(crate) const SEND_CODE_ACCOUNT: DelayPolicy = {
+const fn codes(name: &'static str) -> DelayPolicy {
     let half_an_hour = Duration::from_secs(30 * 60);
-    DelayPolicy { name: "send_code_account", free: 3, first: half_an_hour, longest: half_an_hour }
-};
+    DelayPolicy { name, free: 3, first: half_an_hour, longest: half_an_hour }
+}
+/// Codes asked for one account, or for an address that an account is to have.
+pub(crate) const SEND_CODE_ACCOUNT: DelayPolicy = codes("send_code_account");
+/// Codes for a new password asked for one account. They have a count of their own, so that each request of a stranger that is counted sends
+/// the owner a mail, with which the password can be reset: whoever takes the turn, the owner gets the code.
+pub(crate) const SEND_RESET_ACCOUNT: DelayPolicy = codes("send_reset_account");
 
 /// Counts a request towards what its network address may do.
 pub(crate) async fn by_address(app: &App, request: &HttpRequest, policy: &RatePolicy) -> Result<(), ApiError> {
@@ -98,6 +103,7 @@ pub(crate) async fn by_account(
     policy: &'static DelayPolicy,
 ) -> Result<Attempt, ApiError> {
     let name = account_key(account);
+    audit::note_account(app, request, &name);
     let Some(limiter) = &app.limiter else { return Ok(Attempt { key: format!("{STRANGER}{name}"), policy }) };
     let key = match client::network(app, request) {
         Some(network) if is_known(app, account, &network).await? => format!("{KNOWN}{network} {name}"),

@@ -182,6 +182,10 @@ pub(crate) fn table() -> Vec<Entry> {
             ],
         ),
         at(
+            "/account/second-factor/code",
+            [on(POST, Action::EnrolSecondFactor, second_factors::request_code, second_factors::request_code_doc)],
+        ),
+        at(
             "/account/second-factor/confirm",
             [on(POST, Action::EnrolSecondFactor, second_factors::confirm, second_factors::confirm_doc)],
         ),

@@ -128,12 +128,21 @@ pub(crate) mod tests {
         };
         let security_changed =
             |change: SecurityChange| Notification::SecurityChanged { change: change.as_str().to_owned() };
-        let kinds: [(Notification<Code>, &str, &[&str]); 18] = [
+        let kinds: [(Notification<Code>, &str, &[&str]); 20] = [
             (welcome(), "Welcome", &["012345", "until ", "POST /account/verify_otp/", "POST /account/resend_otp/"]),
             (
-                Notification::PasswordReset { code: code(), valid_minutes: 10 },
+                Notification::PasswordReset { code: code(), long_code: None, valid_minutes: 10 },
                 "new password",
                 &["012345", "until ", "POST /account/password-reset/confirm/"],
+            ),
+            (
+                Notification::PasswordReset {
+                    code: code(),
+                    long_code: Code::parse("abcdef-ghijkl-mnopqr-stuvwx"),
+                    valid_minutes: 10,
+                },
+                "new password",
+                &["012345", "abcdef-ghijkl-mnopqr-stuvwx"],
             ),
             (
                 Notification::EmailChange { code: code(), valid_minutes: 10 },
@@ -144,6 +153,11 @@ pub(crate) mod tests {
                 Notification::PhoneNumberChange { code: code(), valid_minutes: 10 },
                 "new phone number",
                 &["012345", "until ", "POST /account/change-phone/confirm/"],
+            ),
+            (
+                Notification::SecondFactorEnrolment { code: code(), valid_minutes: 10 },
+                "enrol a second factor",
+                &["012345", "until ", "POST /account/second-factor/"],
             ),
             (Notification::EmailTaken, "asked to use", &["nothing was changed", "POST /account/password-reset/"]),
             (

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jobportal_application::{Mail, MailError, Mailer, Notification};
+use jobportal_application::{Mail, MailError, Mailer};
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::{Error as SmtpError, PoolConfig};
 use lettre::{SmtpTransport, Transport};
@@ -136,24 +136,31 @@ fn failure(error: &SmtpError, mail: &Mail) -> MailError {
 
 /// The words of a server, which may quote the mail.
 fn reason(words: &str, mail: &Mail) -> String {
-    let words = match &mail.content {
-        Notification::Welcome { code, .. }
-        | Notification::PasswordReset { code, .. }
-        | Notification::EmailChange { code, .. }
-        | Notification::PhoneNumberChange { code, .. } => words.replace(code.expose(), "…"),
-        _ => words.to_owned(),
-    };
+    let words = mail.content.codes().fold(words.to_owned(), |words, code| words.replace(code.expose(), "…"));
     shorten(&words, 300)
 }
 
 #[cfg(test)]
 mod tests {
+    use jobportal_application::Notification;
+    use jobportal_domain::Code;
+
     use super::*;
     use crate::compose::tests::{mail, welcome};
 
     #[test]
     fn a_server_that_quotes_the_mail_does_not_reveal_its_code() {
         let words = "permanent error (554): looks like spam:\r\n012345\r\nIt is good for";
-        assert_eq!(reason(words, &mail(welcome())), "permanent error (554): looks like spam: … It is good for");
+        let code = || Code::parse("012345").unwrap();
+        for content in [
+            welcome(),
+            Notification::EmailChange { code: code(), valid_minutes: 10 },
+            Notification::PasswordReset { code: code(), long_code: None, valid_minutes: 10 },
+        ] {
+            assert_eq!(reason(words, &mail(content)), "permanent error (554): looks like spam: … It is good for");
+        }
+        let long_code = Code::parse("abcdef-ghijkl-mnopqr-stuvwx");
+        let both = Notification::PasswordReset { code: code(), long_code, valid_minutes: 10 };
+        assert_eq!(reason("spam: 012345 abcdef-ghijkl-mnopqr-stuvwx", &mail(both)), "spam: … …");
     }
 }

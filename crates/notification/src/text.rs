@@ -30,6 +30,7 @@ pub(crate) fn subject(content: &Notification<Code>) -> Option<String> {
         Notification::PasswordReset { .. } => "Your code for a new password".to_owned(),
         Notification::EmailChange { .. } => "Your code for a new e-mail address".to_owned(),
         Notification::PhoneNumberChange { .. } => "Your code for a new phone number".to_owned(),
+        Notification::SecondFactorEnrolment { .. } => "Your code to enrol a second factor".to_owned(),
         Notification::EmailTaken => "Somebody asked to use your e-mail address".to_owned(),
         Notification::PasswordChanged => "Your password was changed".to_owned(),
         Notification::SecurityChanged { change } => match SecurityChange::parse(change).ok()? {
@@ -57,7 +58,8 @@ pub(crate) fn until(mail: &Mail) -> String {
         Notification::Welcome { valid_minutes, .. }
         | Notification::PasswordReset { valid_minutes, .. }
         | Notification::EmailChange { valid_minutes, .. }
-        | Notification::PhoneNumberChange { valid_minutes, .. } => {
+        | Notification::PhoneNumberChange { valid_minutes, .. }
+        | Notification::SecondFactorEnrolment { valid_minutes, .. } => {
             let lifetime = TimeDelta::try_minutes(valid_minutes).unwrap_or_default();
             (mail.created_at + lifetime).format("%H:%M UTC on %-d %B %Y").to_string()
         }

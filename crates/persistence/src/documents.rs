@@ -77,6 +77,8 @@ impl DocumentRepository for Session<'_> {
         let query = documents::table
             .inner_join(users::table)
             .filter(documents::public_id.eq(public_id))
+            // Of an account out of use no profile is shown; what it applied with stays with those who have it.
+            .filter(users::deactivated_at.is_null().or(documents::kind.eq(DocumentKind::Resume.as_str())))
             .select((document_columns!(), users::user_type));
         let found: Option<(DocumentRow, String)> = both!(self, |c| query.get_result(c).optional())?;
         found

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::expression::{ValidGrouping, is_aggregate};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -17,7 +17,7 @@ use crate::connection::AnyConnection;
 use crate::documents::document_columns;
 use crate::employers::{EmployerRow, employer_columns, with_logo};
 use crate::error::{stored, stored_option, stored_text};
-use crate::schema::{LOGOS, documents, employers, job_skills, jobs};
+use crate::schema::{LOGOS, documents, employers, job_skills, jobs, users};
 use crate::search::terms::{Terms, is_counted};
 use crate::session::Session;
 use crate::time::{At, Instant};
@@ -379,8 +379,10 @@ impl JobRepository for Session<'_> {
     }
 
     fn details(&mut self, id: JobId) -> Result<Option<JobDetails>, RepositoryError> {
+        let owner_in_use =
+            exists(users::table.filter(users::id.eq(employers::user_id)).filter(users::deactivated_at.is_null()));
         let found: Option<DetailsRow> =
-            both!(self, |c| job_details!().filter(jobs::id.eq(id.0)).get_result(c).optional())?;
+            both!(self, |c| job_details!().filter(jobs::id.eq(id.0)).filter(owner_in_use).get_result(c).optional())?;
         found.map(details).transpose()
     }
 

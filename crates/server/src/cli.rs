@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use jobportal_application::Error;
+use jobportal_domain::UserId;
 use thiserror::Error as ThisError;
 
 use crate::error::StartError;
@@ -109,6 +110,18 @@ fn execute(arguments: Arguments) -> Outcome {
         Command::Check => check::run(&settings),
         Command::Openapi => print_openapi(),
     }
+}
+
+/// Tells those who watch over the portal what an operator did with an account.
+fn record(action: &str, user_id: UserId) {
+    tracing::info!(
+        target: "jobportal::security",
+        action,
+        outcome = "succeeded",
+        user_id = user_id.0,
+        by = "operator",
+        "security event"
+    );
 }
 
 /// The description depends on no setting, so that it can be printed where nothing is set up.

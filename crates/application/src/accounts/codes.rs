@@ -4,20 +4,23 @@ use super::Accounts;
 use crate::{Error, NewNotification, Notification, Result, SealedCode, UnitOfWork};
 
 impl Accounts {
-    /// Stores the digest of a code in place of that of the last one. False where the user got as many as the policy allows:
-    /// who asks may be somebody else, who wants to guess or to annoy.
+    /// Stores the digest of a code, and of its long form if it has one, in place of those of the last one. False where the user
+    /// got as many as the policy allows: who asks may be somebody else, who wants to guess or to annoy.
     pub(super) fn keep_code(
         &self,
         uow: &mut dyn UnitOfWork,
         user_id: UserId,
         purpose: CodePurpose,
         target: &str,
-        code: &Code,
+        (code, long_code): (&Code, Option<&Code>),
     ) -> Result<bool> {
         let now = self.clock.now();
-        let salt = self.random.public_id()?;
-        let digest = self.vault.digest(&context(user_id, purpose, target, &salt), code.expose());
-        let (target, digest, policy) = (target.to_owned(), format!("{salt}.{digest}"), self.settings.codes);
+        let mut digest = self.random.public_id()?;
+        let context = context(user_id, purpose, target, &digest);
+        for form in std::iter::once(code).chain(long_code) {
+            digest = format!("{digest}.{}", self.vault.digest(&context, form.expose()));
+        }
+        let (target, policy) = (target.to_owned(), self.settings.codes);
         let issued = match uow.codes().lock(user_id, purpose)? {
             Some(former) => former.reissue(target, digest, policy, now),
             None => Some(OneTimeCode::issue(user_id, purpose, target, digest, policy, now)),
@@ -36,15 +39,17 @@ impl Accounts {
         uow: &mut dyn UnitOfWork,
         purpose: CodePurpose,
         recipient: &EmailAddress,
-        code: &Code,
+        (code, long_code): (&Code, Option<&Code>),
     ) -> Result<()> {
-        let code = SealedCode(self.vault.seal(code.expose())?);
+        let seal = |code: &Code| Ok::<_, Error>(SealedCode(self.vault.seal(code.expose())?));
+        let (code, long_code) = (seal(code)?, long_code.map(seal).transpose()?);
         let valid_minutes = self.settings.codes.effective_lifetime().num_minutes();
         let content = match purpose {
             CodePurpose::EmailVerification => Notification::Welcome { code, valid_minutes },
-            CodePurpose::PasswordReset => Notification::PasswordReset { code, valid_minutes },
+            CodePurpose::PasswordReset => Notification::PasswordReset { code, long_code, valid_minutes },
             CodePurpose::EmailChange => Notification::EmailChange { code, valid_minutes },
             CodePurpose::PhoneNumberChange => Notification::PhoneNumberChange { code, valid_minutes },
+            CodePurpose::SecondFactorEnrolment => Notification::SecondFactorEnrolment { code, valid_minutes },
         };
         let created_at = self.clock.now();
         uow.outbox().enqueue(&NewNotification { recipient: recipient.clone(), content, created_at })?;
@@ -58,15 +63,15 @@ impl Accounts {
         user_id: UserId,
         purpose: CodePurpose,
         email: &EmailAddress,
-        code: &Code,
+        forms: (&Code, Option<&Code>),
     ) -> Result<()> {
-        if self.keep_code(uow, user_id, purpose, email.as_str(), code)? {
-            self.send_code(uow, purpose, email, code)?;
+        if self.keep_code(uow, user_id, purpose, email.as_str(), forms)? {
+            self.send_code(uow, purpose, email, forms)?;
         }
         Ok(())
     }
 
-    /// Uses up one try at the user's code for `purpose`; returns what it was issued for, if it is accepted. The caller must
+    /// Uses up one try at the user's code for `purpose`, unless it is made with the long form; returns what it was issued for, if it is accepted. The caller must
     /// let the transaction commit whatever the answer: a try that is undone is a try too many.
     pub(super) fn try_code(
         &self,
@@ -76,12 +81,15 @@ impl Accounts {
         code: &Code,
     ) -> Result<Option<String>> {
         let Some(mut kept) = uow.codes().lock(user_id, purpose)? else { return Ok(None) };
-        let target = kept.target.clone();
-        let verdict = kept.attempt(self.clock.now(), |kept| {
-            kept.split_once('.').is_some_and(|(salt, digest)| {
+        let (target, now) = (kept.target.clone(), self.clock.now());
+        let matches = |kept: &str| {
+            let mut parts = kept.split('.');
+            let (salt, digest) = (parts.next(), parts.nth(usize::from(code.is_long())));
+            salt.zip(digest).is_some_and(|(salt, digest)| {
                 self.vault.matches(&context(user_id, purpose, &target, salt), code.expose(), digest)
             })
-        });
+        };
+        let verdict = if code.is_long() { kept.attempt_long(now, matches) } else { kept.attempt(now, matches) };
         uow.codes().update(&kept)?;
         Ok((verdict == Verdict::Accepted).then_some(target))
     }

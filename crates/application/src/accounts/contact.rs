@@ -18,11 +18,11 @@ impl Accounts {
             }
             let is_taken = uow.users().find_by_email(email)?.is_some();
             // The code is counted in either case, so that the number of codes tells nothing too.
-            if !self.keep_code(uow, user.id, CodePurpose::EmailChange, email.as_str(), &code)? {
+            if !self.keep_code(uow, user.id, CodePurpose::EmailChange, email.as_str(), (&code, None))? {
                 return Ok(());
             }
             if !is_taken {
-                return self.send_code(uow, CodePurpose::EmailChange, email, &code);
+                return self.send_code(uow, CodePurpose::EmailChange, email, (&code, None));
             }
             let (recipient, content, created_at) = (email.clone(), Notification::EmailTaken, self.clock.now());
             uow.outbox().enqueue(&NewNotification { recipient, content, created_at })?;
@@ -61,8 +61,8 @@ impl Accounts {
                 return Err(Error::invalid("phone_number", "This is the number of your account already."));
             }
             let purpose = CodePurpose::PhoneNumberChange;
-            if self.keep_code(uow, user.id, purpose, phone_number.as_str(), &code)? {
-                self.send_code(uow, purpose, &user.email, &code)?;
+            if self.keep_code(uow, user.id, purpose, phone_number.as_str(), (&code, None))? {
+                self.send_code(uow, purpose, &user.email, (&code, None))?;
             }
             Ok(())
         })
@@ -141,7 +141,7 @@ mod tests {
         expect_mail(&mut fixture, NEW, content);
         let (accounts, store) = fixture.wire();
         accounts.request_email_change(&candidate(), &email(NEW), &proof(PASSWORD)).unwrap();
-        assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true)]);
+        assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true), (Access::Write, true)]);
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         expect_mail(&mut fixture, NEW, Notification::EmailTaken);
         let (accounts, store) = fixture.wire();
         accounts.request_email_change(&candidate(), &email(NEW), &proof(PASSWORD)).unwrap();
-        assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true)]);
+        assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true), (Access::Write, true)]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use jobportal_domain::{EmailAddress, Event, JobState, SecurityChange, User};
+use jobportal_domain::{EmailAddress, Event, JobState, SecurityChange, User, UserId};
 
 use super::{Accounts, hold};
 use crate::{Actor, Error, PageRequest, Reauthentication, Result, UnitOfWork, events};
@@ -18,22 +18,30 @@ impl Accounts {
         self.reauthenticated(actor, proof, |uow, user| take_out_of_use(uow, user, now))
     }
 
-    /// Takes an account out of use, for an operator. An account that is out of use stays so.
-    pub fn deactivate_account(&self, email: &EmailAddress) -> Result<()> {
+    /// Takes an account out of use, for an operator, and returns its id. An account that is out of use stays so.
+    pub fn deactivate_account(&self, email: &EmailAddress) -> Result<UserId> {
         let now = self.clock.now();
-        self.held(email, |uow, user| if user.is_active() { take_out_of_use(uow, user, now).map(drop) } else { Ok(()) })
+        self.held(email, |uow, user| {
+            if user.is_active() {
+                take_out_of_use(uow, user, now)?;
+            }
+            Ok(user.id)
+        })
     }
 
-    /// Puts an account back into use, for an operator. Its jobs stay paused until their employer publishes them.
-    pub fn activate_account(&self, email: &EmailAddress) -> Result<()> {
+    /// Puts an account back into use, for an operator, and returns its id. Its jobs stay paused until their employer publishes them.
+    pub fn activate_account(&self, email: &EmailAddress) -> Result<UserId> {
         let now = self.clock.now();
-        self.held(email, |uow, user| Ok(uow.users().set_deactivated(user.id, None, now)?))
+        self.held(email, |uow, user| {
+            uow.users().set_deactivated(user.id, None, now)?;
+            Ok(user.id)
+        })
     }
 
-    /// Ends all sessions of an account, for an operator; returns how many.
-    pub fn end_sessions_of(&self, email: &EmailAddress) -> Result<usize> {
+    /// Ends all sessions of an account, for an operator; returns its id, and how many.
+    pub fn end_sessions_of(&self, email: &EmailAddress) -> Result<(UserId, usize)> {
         let now = self.clock.now();
-        self.held(email, |uow, user| Ok(uow.sessions().end_of_user(user.id, None, now)?.len()))
+        self.held(email, |uow, user| Ok((user.id, uow.sessions().end_of_user(user.id, None, now)?.len())))
     }
 
     fn held<T>(&self, email: &EmailAddress, work: impl Fn(&mut dyn UnitOfWork, &User) -> Result<T>) -> Result<T> {
@@ -181,12 +189,12 @@ mod tests {
             .with(eq(CANDIDATE_USER), eq(None), eq(now()))
             .returning(|_, _, _| Ok(vec![String::new(); 3]));
         let (accounts, _) = fixture.wire();
-        assert_eq!(accounts.end_sessions_of(&email("ann@example.com")).unwrap(), 3);
+        assert_eq!(accounts.end_sessions_of(&email("ann@example.com")).unwrap(), (CANDIDATE_USER, 3));
         let nobody = email("nobody@example.com");
         for outcome in [
             accounts.end_sessions_of(&nobody).map(drop),
-            accounts.deactivate_account(&nobody),
-            accounts.activate_account(&nobody),
+            accounts.deactivate_account(&nobody).map(drop),
+            accounts.activate_account(&nobody).map(drop),
         ] {
             assert!(matches!(outcome, Err(Error::NotFound(_))));
         }

@@ -22,7 +22,7 @@ pub struct ChangePassword {
 pub struct ResetPassword {
     /// The address of the account.
     pub email: String,
-    /// The code that was sent there.
+    /// The code that was sent there, in either form.
     pub code: String,
     /// The new password.
     pub password: String,
@@ -60,12 +60,15 @@ impl Accounts {
         })
     }
 
-    /// Sends a code that allows a new password to be set. Does the same, outwardly, for every address, so that it tells
+    /// Sends a code that allows a new password to be set, and its long form beside it, which others who guess at the digits can't make
+    /// worthless. Does the same, outwardly, for every address, so that it tells
     /// nobody who has an account.
     pub fn request_password_reset(&self, email: &EmailAddress) -> Result<()> {
-        let code = self.random.code()?;
+        let (code, long_code) = (self.random.code()?, Code::from(self.random.recovery_code()?));
         self.store.write(|uow| match uow.users().find_by_email(email)? {
-            Some(user) if user.is_active() => self.issue_code(uow, user.id, CodePurpose::PasswordReset, email, &code),
+            Some(user) if user.is_active() => {
+                self.issue_code(uow, user.id, CodePurpose::PasswordReset, email, (&code, Some(&long_code)))
+            }
             _ => Ok(()),
         })
     }
@@ -135,14 +138,14 @@ fn choose(
 
 #[cfg(test)]
 mod tests {
-    use jobportal_domain::{CandidateId, NotificationId};
+    use jobportal_domain::{CandidateId, NotificationId, OneTimeCode};
     use mockall::Sequence;
     use mockall::predicate::{always, eq};
 
     use super::*;
     use crate::fixtures::{
-        AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, candidate, dead_codes, email, hash_of, kept_code, now, sealed,
-        unverified, user, violations,
+        AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, candidate, dead_codes, email, hash_of, kept_code, now,
+        recovery_code, sealed, unverified, user, violations,
     };
     use crate::{Access, NewNotification, Notification, SealedCode};
 
@@ -242,7 +245,11 @@ mod tests {
         fixture.uow.codes.expect_replace().once().with(eq(kept_code(CodePurpose::PasswordReset))).returning(|_| Ok(()));
         let mail = NewNotification {
             recipient: user().email,
-            content: Notification::PasswordReset { code: SealedCode(sealed(CODE)), valid_minutes: 10 },
+            content: Notification::PasswordReset {
+                code: SealedCode(sealed(CODE)),
+                long_code: Some(SealedCode(sealed(recovery_code(0).expose()))),
+                valid_minutes: 10,
+            },
             created_at: now(),
         };
         fixture.uow.outbox.expect_enqueue().once().with(eq(mail)).returning(|_| Ok(NotificationId(1)));
@@ -269,6 +276,33 @@ mod tests {
         let ended = accounts.reset_password(&reset("Ann@example.com", CODE, NEW, NEW)).unwrap();
         assert_eq!(ended, ["session-other"]);
         assert_eq!(store.transactions(), [(Access::Write, true); 2]);
+    }
+
+    #[test]
+    fn the_long_form_of_a_code_resets_where_others_have_used_up_all_tries() {
+        let exhausted = OneTimeCode { attempts_left: 0, ..kept_code(CodePurpose::PasswordReset) };
+        for (typed, is_accepted) in
+            [(recovery_code(0).expose(), true), (recovery_code(1).expose(), false), (CODE, false)]
+        {
+            let mut fixture = AccountsFixture::default();
+            fixture.expect_user(&user());
+            let kept = exhausted.clone();
+            fixture.uow.codes.expect_lock().returning(move |_, _| Ok(Some(kept.clone())));
+            fixture
+                .uow
+                .codes
+                .expect_update()
+                .once()
+                .withf(move |code| code.consumed_at.is_some() == is_accepted && code.attempts_left == 0)
+                .returning(|_| Ok(()));
+            if is_accepted {
+                fixture.expect_hash();
+                expect_new_password(&mut fixture, None);
+            }
+            let (accounts, _) = fixture.wire();
+            let reset = accounts.reset_password(&reset("ann@example.com", typed, NEW, NEW));
+            assert_eq!(reset.is_ok(), is_accepted, "{typed}");
+        }
     }
 
     #[test]

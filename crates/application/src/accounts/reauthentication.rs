@@ -15,7 +15,8 @@ pub struct Reauthentication {
 }
 
 impl Accounts {
-    /// Does `work` in a transaction, on behalf of a user who proved again who they are. Slow: it hashes.
+    /// Does `work` in a transaction, on behalf of a user who proved again who they are. What they showed of the second factor is used
+    /// up, whatever becomes of the work. Slow: it hashes.
     ///
     /// Fails with [`Error::Invalid`] under `password`, `totp` or `recovery_code`.
     pub(super) fn reauthenticated<T>(
@@ -30,17 +31,20 @@ impl Accounts {
         if !self.hasher.verify(&proof.password, &user.password_hash) {
             return Err(wrong());
         }
-        self.store.write(|uow| {
-            if !hold_verified(uow, &user)? {
-                return Err(wrong());
-            }
-            let second_factor = proof.second_factor.as_ref();
-            match (self.judge_second_factor(uow, &user, second_factor)?, second_factor) {
-                (Judgement::Passed, _) => work(uow, &user).map(Ok),
-                // Wrong, which must not be undone with the transaction.
-                (_, Some(proof)) => Ok(Err(proof.refused())),
-                (_, None) => Ok(Err(Error::invalid("totp", "A second factor is required: totp or recovery_code."))),
-            }
-        })?
+        let held = |uow: &mut dyn UnitOfWork| if hold_verified(uow, &user)? { Ok(()) } else { Err(wrong()) };
+        // A transaction of its own: neither a wrong code nor the use of a right one may be undone with the work.
+        let second_factor = proof.second_factor.as_ref();
+        let judgement = self.store.write(|uow| {
+            held(uow)?;
+            self.judge_second_factor(uow, &user, second_factor)
+        })?;
+        match (judgement, second_factor) {
+            (Judgement::Passed, _) => self.store.write(|uow| {
+                held(uow)?;
+                work(uow, &user)
+            }),
+            (_, Some(proof)) => Err(proof.refused()),
+            (_, None) => Err(Error::invalid("totp", "A second factor is required: totp or recovery_code.")),
+        }
     }
 }

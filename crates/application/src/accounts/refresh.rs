@@ -1,4 +1,4 @@
-use jobportal_domain::Session;
+use jobportal_domain::{Session, UserId};
 
 use super::{Accounts, TokenPair};
 use crate::Result;
@@ -24,6 +24,8 @@ pub enum Refreshed {
     Reused {
         /// The session, for [`SessionDenylist::deny`](crate::SessionDenylist::deny).
         session_id: String,
+        /// Whose it was.
+        user_id: UserId,
     },
 }
 
@@ -46,9 +48,9 @@ impl Accounts {
             let is_present = self.vault.matches(REFRESH_TOKEN, refresh_token, &digest);
             let was_present = self.vault.matches(REFRESH_TOKEN, &next, &digest);
             if !(is_present || was_present && session.may_repeat(now)) {
-                let session_id = session.id;
+                let Session { id: session_id, user_id, .. } = session;
                 uow.sessions().end(std::slice::from_ref(&session_id), now)?;
-                return Ok(Refreshed::Reused { session_id });
+                return Ok(Refreshed::Reused { session_id, user_id });
             }
             let user = uow.users().find(session.user_id)?.filter(jobportal_domain::User::is_active);
             let Some(user) = user else { return Ok(Refreshed::Refused) };
@@ -129,7 +131,7 @@ mod tests {
         match outcome.unwrap() {
             Refreshed::Granted(pair) => pair,
             Refreshed::Refused => panic!("refused"),
-            Refreshed::Reused { session_id } => panic!("{session_id} ended"),
+            Refreshed::Reused { session_id, .. } => panic!("{session_id} ended"),
         }
     }
 
@@ -175,7 +177,7 @@ mod tests {
                 .returning(|_, _| Ok(()));
             let (accounts, store) = fixture.wire();
             let outcome = accounts.refresh(&token("one")).unwrap();
-            assert!(outcome == Refreshed::Reused { session_id: "session-present".to_owned() });
+            assert!(outcome == Refreshed::Reused { session_id: "session-present".to_owned(), user_id: user().id });
             assert_eq!(store.transactions(), [(Access::Write, true)], "the end is committed");
         }
     }

@@ -46,7 +46,7 @@ impl Accounts {
         let code = self.random.code()?;
         user.verified_at = None;
         self.store_new(&user, once, |uow, user_id| {
-            self.issue_code(uow, user_id, CodePurpose::EmailVerification, &user.email, &code)?;
+            self.issue_code(uow, user_id, CodePurpose::EmailVerification, &user.email, (&code, None))?;
             self.remember_network(uow, user_id, network.as_deref())?;
             Ok(Registered { user_id, code: code.clone() })
         })
@@ -97,7 +97,7 @@ impl Accounts {
         let code = self.random.code()?;
         self.store.write(|uow| match uow.users().find_by_email(email)? {
             Some(user) if !user.is_verified() && user.is_active() => {
-                self.issue_code(uow, user.id, CodePurpose::EmailVerification, email, &code)
+                self.issue_code(uow, user.id, CodePurpose::EmailVerification, email, (&code, None))
             }
             _ => Ok(()),
         })

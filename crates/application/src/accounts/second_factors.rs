@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use jobportal_domain::{
-    Code, EmailAddress, Event, RecoveryCode, SecondFactor, SecurityChange, TotpSecret, TotpVerdict, User, UserId,
+    Code, CodePurpose, EmailAddress, Event, RecoveryCode, SecondFactor, SecurityChange, TotpSecret, TotpVerdict, User,
+    UserId,
 };
 
 use super::{Accounts, Reauthentication, hold};
@@ -88,20 +89,50 @@ impl Accounts {
         })
     }
 
+    /// Sends the one who asks the code with which they may enrol the factor that is demanded of them. Fails with
+    /// [`Error::Conflict`] where none is demanded, or one is active.
+    pub fn request_enrolment_code(&self, actor: &Actor) -> Result<()> {
+        let code = self.random.code()?;
+        self.store.write(|uow| {
+            let Some(user) = hold(uow, actor.user_id)? else { return Err(Error::Unauthenticated("User not found.")) };
+            if !self.must_enrol(uow, &user)? {
+                return Err(Error::Conflict("Your account needs no code to enrol a second factor.".to_owned()));
+            }
+            self.issue_code(uow, user.id, CodePurpose::SecondFactorEnrolment, &user.email, (&code, None))
+        })
+    }
+
     /// Gives the one who asks a key for an authenticator app, in place of one that was not confirmed;
-    /// [`Self::confirm_second_factor`] makes it count. Slow: it hashes.
+    /// [`Self::confirm_second_factor`] makes it count. Where a factor is demanded and there is none, the password alone must not be
+    /// enough to set one up, and keep out its owner: it takes the `code` of [`Self::request_enrolment_code`] too. Slow: it hashes.
     ///
-    /// Fails with [`Error::Invalid`] under `password`, and with [`Error::Conflict`] where a factor is active.
-    pub fn enrol_second_factor(&self, actor: &Actor, proof: &Reauthentication) -> Result<TotpSecret> {
+    /// Fails with [`Error::Invalid`] under `password` or `code`, and with [`Error::Conflict`] where a factor is active.
+    pub fn enrol_second_factor(
+        &self,
+        actor: &Actor,
+        proof: &Reauthentication,
+        code: Option<&str>,
+    ) -> Result<TotpSecret> {
         let secret = self.random.totp_secret()?;
-        self.reauthenticated(actor, proof, |uow, user| {
+        let enrolled = self.reauthenticated(actor, proof, |uow, user| {
             if active_factor(uow, user.id)?.is_some() {
                 return Err(active_already());
             }
+            if self.must_enrol(uow, user)? {
+                let code = Code::parse(code.ok_or_else(|| Error::invalid("code", "This field is required."))?);
+                let is_right = match code {
+                    Some(code) => self.proves(uow, user, CodePurpose::SecondFactorEnrolment, &code)?,
+                    None => false,
+                };
+                if !is_right {
+                    return Ok(None);
+                }
+            }
             let sealed = self.vault.seal(secret.expose())?;
             uow.second_factors().replace(&SecondFactor::enrol(user.id, sealed, self.clock.now()))?;
-            Ok(secret.clone())
-        })
+            Ok(Some(secret.clone()))
+        })?;
+        enrolled.ok_or_else(|| Error::invalid("code", "OTP does not exist."))
     }
 
     /// Makes the factor count, once the one who asks shows that the app has the key; ends their other sessions.
@@ -165,8 +196,9 @@ impl Accounts {
     }
 
     /// Removes the factor of a user who lost the app and the recovery codes, ends all their sessions and tells them. For the
-    /// operator alone, who has to see first that it is them: it asks nobody's permission, so let no request lead here.
-    pub fn reset_second_factor(&self, email: &EmailAddress) -> Result<()> {
+    /// operator alone, who has to see first that it is them: it asks nobody's permission, so let no request lead here. Returns who
+    /// it was.
+    pub fn reset_second_factor(&self, email: &EmailAddress) -> Result<UserId> {
         let now = self.clock.now();
         self.store.write(|uow| {
             let user = uow.users().find_by_email(email)?.ok_or(Error::NotFound("No account has this address."))?;
@@ -175,7 +207,7 @@ impl Accounts {
             }
             tell(uow, user.id, SecurityChange::SecondFactorRemoved, now)?;
             uow.sessions().end_of_user(user.id, None, now)?;
-            Ok(())
+            Ok(user.id)
         })
     }
 

@@ -20,6 +20,8 @@ pub enum Notification<C> {
     PasswordReset {
         /// The code.
         code: C,
+        /// Its long form; `None`: the mail was written by a version that had none.
+        long_code: Option<C>,
         /// How long it lives, in minutes from [`Mail::created_at`](crate::Mail::created_at).
         valid_minutes: i64,
     },
@@ -32,6 +34,13 @@ pub enum Notification<C> {
     },
     /// Brings the code that lets a user change the phone number.
     PhoneNumberChange {
+        /// The code.
+        code: C,
+        /// How long it lives, in minutes from [`Mail::created_at`](crate::Mail::created_at).
+        valid_minutes: i64,
+    },
+    /// Brings the code that lets a user enrol a second factor which is demanded.
+    SecondFactorEnrolment {
         /// The code.
         code: C,
         /// How long it lives, in minutes from [`Mail::created_at`](crate::Mail::created_at).
@@ -83,6 +92,7 @@ impl<C> Notification<C> {
             Self::PasswordReset { .. } => "password_reset",
             Self::EmailChange { .. } => "email_change",
             Self::PhoneNumberChange { .. } => "phone_number_change",
+            Self::SecondFactorEnrolment { .. } => "second_factor_enrolment",
             Self::EmailTaken => "email_taken",
             Self::PasswordChanged => "password_changed",
             Self::SecurityChanged { .. } => "security_changed",
@@ -99,12 +109,26 @@ impl<C> Notification<C> {
             | Self::PasswordReset { .. }
             | Self::EmailChange { .. }
             | Self::PhoneNumberChange { .. }
+            | Self::SecondFactorEnrolment { .. }
             | Self::EmailTaken
             | Self::PasswordChanged
             | Self::SecurityChanged { .. } => MailPriority::Urgent,
             Self::ApplicationReceived { .. } | Self::ApplicationStatusChanged { .. } => MailPriority::Normal,
             Self::SubscriptionExpired { .. } => MailPriority::Bulk,
         }
+    }
+
+    /// The codes that it brings.
+    pub fn codes(&self) -> impl Iterator<Item = &C> {
+        let (code, long_code) = match self {
+            Self::PasswordReset { code, long_code, .. } => (Some(code), long_code.as_ref()),
+            Self::Welcome { code, .. }
+            | Self::EmailChange { code, .. }
+            | Self::PhoneNumberChange { code, .. }
+            | Self::SecondFactorEnrolment { code, .. } => (Some(code), None),
+            _ => (None, None),
+        };
+        code.into_iter().chain(long_code)
     }
 
     pub(crate) fn security_changed(change: SecurityChange) -> Self {
@@ -134,17 +158,22 @@ impl<C> Notification<C> {
         Self::SubscriptionExpired { plan: plan.as_str().to_owned() }
     }
 
-    pub(super) fn try_map_code<D>(self, convert: impl FnOnce(C) -> Result<D>) -> Result<Notification<D>> {
+    pub(super) fn try_map_code<D>(self, convert: impl Fn(C) -> Result<D>) -> Result<Notification<D>> {
         Ok(match self {
             Self::Welcome { code, valid_minutes } => Notification::Welcome { code: convert(code)?, valid_minutes },
-            Self::PasswordReset { code, valid_minutes } => {
-                Notification::PasswordReset { code: convert(code)?, valid_minutes }
-            }
+            Self::PasswordReset { code, long_code, valid_minutes } => Notification::PasswordReset {
+                code: convert(code)?,
+                long_code: long_code.map(convert).transpose()?,
+                valid_minutes,
+            },
             Self::EmailChange { code, valid_minutes } => {
                 Notification::EmailChange { code: convert(code)?, valid_minutes }
             }
             Self::PhoneNumberChange { code, valid_minutes } => {
                 Notification::PhoneNumberChange { code: convert(code)?, valid_minutes }
+            }
+            Self::SecondFactorEnrolment { code, valid_minutes } => {
+                Notification::SecondFactorEnrolment { code: convert(code)?, valid_minutes }
             }
             Self::EmailTaken => Notification::EmailTaken,
             Self::PasswordChanged => Notification::PasswordChanged,

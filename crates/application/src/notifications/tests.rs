@@ -134,7 +134,7 @@ fn an_unreadable_code_is_a_failed_attempt_and_holds_up_no_other_mail() {
 fn every_kind_of_mail_comes_out_of_the_outbox_as_it_went_in() {
     let (job_title, company_name) = ("Engineer".to_owned(), "ACME".to_owned());
     let kinds: [Notification<SealedCode>; 4] = [
-        Notification::PasswordReset { code: SealedCode(sealed(CODE)), valid_minutes: 10 },
+        Notification::PasswordReset { code: SealedCode(sealed(CODE)), long_code: None, valid_minutes: 10 },
         Notification::ApplicationReceived {
             application_id: 7,
             job_id: 5,

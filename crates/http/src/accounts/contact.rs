@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 
 use super::second_factors::shown;
 use super::{Answer, CODE_SENT, TAG, counts_password};
-use crate::App;
 use crate::body::{Body, Request};
 use crate::error::ApiError;
 use crate::extract::Caller;
@@ -15,6 +14,7 @@ use crate::input::Input;
 use crate::limits::{self, by_account, by_address, by_user};
 use crate::openapi::Operation;
 use crate::wire::{StatusBody, TextOrNumber};
+use crate::{App, audit};
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
@@ -50,6 +50,7 @@ pub(crate) async fn request_email_change(
     let (Some(email), Some(password), true) = (email, password, violations.is_empty()) else {
         return Err(violations.into());
     };
+    audit::note_second_factor(&request, second_factor.as_ref());
     counts_password(&app, &request, &actor).await?;
     by_address(&app, &request, &limits::SEND_CODE).await?;
     let _ = by_account(&app, &request, email.as_str(), &limits::SEND_CODE_ACCOUNT).await?;
@@ -145,6 +146,7 @@ pub(crate) async fn request_phone_number_change(
     let (Some(number), Some(password), true) = (number, password, violations.is_empty()) else {
         return Err(violations.into());
     };
+    audit::note_second_factor(&request, second_factor.as_ref());
     counts_password(&app, &request, &actor).await?;
     by_address(&app, &request, &limits::SEND_CODE).await?;
     let proof = Reauthentication { password, second_factor };

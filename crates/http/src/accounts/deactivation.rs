@@ -15,7 +15,7 @@ pub(crate) async fn deactivate(
     Caller(actor): Caller,
     body: Body<ReauthenticateRequest>,
 ) -> Answer {
-    let proof = body.value.proof()?;
+    let proof = body.value.proof(&request)?;
     counts_password(&app, &request, &actor).await?;
     let portal = app.clone();
     let deactivation = async move { portal.run_hashing(move |app| app.accounts.deactivate(&actor, &proof)).await };

@@ -3,7 +3,7 @@ use std::time::Instant;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jobportal_application::{ChangePassword, ResetPassword};
-use jobportal_domain::Violations;
+use jobportal_domain::{Code, Violations};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,7 +19,7 @@ use crate::{App, client};
 
 /// `POST /account/password-reset/`
 pub(crate) async fn request_password_reset(app: Data<App>, request: HttpRequest, body: Body<EmailRequest>) -> Answer {
-    let email = code_receiver(&app, &request, body.value).await?;
+    let email = code_receiver(&app, &request, body.value, &limits::SEND_RESET_ACCOUNT).await?;
     let began = Instant::now();
     app.run(move |app| app.accounts.request_password_reset(&email)).await?;
     even_out(began).await;
@@ -38,7 +38,7 @@ pub(crate) fn request_password_reset_doc() -> Operation {
 pub(crate) struct ResetPasswordRequest {
     #[schema(value_type = String, required, example = "carl@example.com")]
     email: Input<String>,
-    /// The six digits of the mail.
+    /// The six digits of the mail, or its long code, which somebody else's guesses can't hold up.
     #[schema(value_type = TextOrNumber, required, example = "123456")]
     otp: Input<TextOrNumber>,
     #[schema(value_type = String, required, format = Password, min_length = 8, max_length = 72, example = "another staple")]
@@ -61,7 +61,12 @@ pub(crate) async fn reset_password(app: Data<App>, request: HttpRequest, body: B
         return Err(violations.into());
     };
     by_address(&app, &request, &limits::CODE).await?;
-    let attempt = by_account(&app, &request, &email, &limits::CODE_ACCOUNT).await?;
+    // Nobody can guess the long code, so nobody's guesses keep waiting who was sent it.
+    let attempt = if Code::parse(&code).is_some_and(|code| code.is_long()) {
+        None
+    } else {
+        Some(by_account(&app, &request, &email, &limits::CODE_ACCOUNT).await?)
+    };
     let (network, began) = (client::network(&app, &request), Instant::now());
     let command = ResetPassword { email, code, password, confirm_password, network };
     let portal = app.clone();
@@ -71,13 +76,18 @@ pub(crate) async fn reset_password(app: Data<App>, request: HttpRequest, body: B
         even_out(began).await;
     }
     reset?;
-    attempt.succeeded(&app).await;
+    if let Some(attempt) = attempt {
+        attempt.succeeded(&app).await;
+    }
     Ok(HttpResponse::Ok().json(PASSWORD_CHANGED))
 }
 
 pub(crate) fn reset_password_doc() -> Operation {
     Operation::new(TAG, "accounts_reset_password", "Set a new password with the code")
-        .about("All sessions of the account end.")
+        .about(
+            "All sessions of the account end, and the network that this comes from is known from then on. Where the mail's six digits are \
+             refused because somebody else guesses at the account, its long code is not.",
+        )
         .ok::<DetailBody>("The new password holds.")
 }
 

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use jobportal_application::{Register, Registered};
+use jobportal_application::{DelayPolicy, Register, Registered};
 use jobportal_domain::{EmailAddress, UserType, Violations};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -146,18 +146,19 @@ pub(super) async fn code_receiver(
     app: &Data<App>,
     request: &HttpRequest,
     body: EmailRequest,
+    policy: &'static DelayPolicy,
 ) -> Result<EmailAddress, ApiError> {
     let mut violations = Violations::default();
     let email = body.email.required_as("email", &mut violations, |raw| EmailAddress::parse(&raw));
     let Some(email) = email else { return Err(violations.into()) };
     by_address(app, request, &limits::SEND_CODE).await?;
-    let _ = by_account(app, request, email.as_str(), &limits::SEND_CODE_ACCOUNT).await?;
+    let _ = by_account(app, request, email.as_str(), policy).await?;
     Ok(email)
 }
 
 /// `POST /account/resend_otp/`
 pub(crate) async fn resend_code(app: Data<App>, request: HttpRequest, body: Body<EmailRequest>) -> Answer {
-    let email = code_receiver(&app, &request, body.value).await?;
+    let email = code_receiver(&app, &request, body.value, &limits::SEND_CODE_ACCOUNT).await?;
     let began = Instant::now();
     app.run(move |app| app.accounts.resend_code(&email)).await?;
     even_out(began).await;

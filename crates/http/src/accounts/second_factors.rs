@@ -8,8 +8,7 @@ use serde_json::json;
 use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
 
-use super::{Answer, TAG, counts_password};
-use crate::App;
+use super::{Answer, CODE_SENT, TAG, counts_password};
 use crate::body::{Body, Request};
 use crate::conditional::NO_STORE;
 use crate::error::ApiError;
@@ -17,7 +16,8 @@ use crate::extract::{Caller, to_the_end};
 use crate::input::Input;
 use crate::limits::{self, by_address, by_user};
 use crate::openapi::Operation;
-use crate::wire::{TextOrNumber, Timestamp};
+use crate::wire::{StatusBody, TextOrNumber, Timestamp};
+use crate::{App, audit};
 
 /// The portal, as the list of an authenticator app shows it.
 const ISSUER: &str = "Job Portal";
@@ -97,11 +97,12 @@ pub(crate) struct ReauthenticateRequest {
 impl Request for ReauthenticateRequest {}
 
 impl ReauthenticateRequest {
-    pub(super) fn proof(self) -> Result<Reauthentication, ApiError> {
+    pub(super) fn proof(self, request: &HttpRequest) -> Result<Reauthentication, ApiError> {
         let mut violations = Violations::default();
         let password = self.password.required("password", &mut violations);
         let second_factor = shown(self.totp, self.recovery_code, &mut violations);
         violations.into_result()?;
+        audit::note_second_factor(request, second_factor.as_ref());
         Ok(Reauthentication { password: password.unwrap_or_default(), second_factor })
     }
 }
@@ -117,18 +118,41 @@ struct EnrolledBody {
     otpauth_uri: String,
 }
 
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(as = EnrolSecondFactor)]
+pub(crate) struct EnrolRequest {
+    #[schema(value_type = String, required, format = Password, example = "battery staple")]
+    password: Input<String>,
+    /// The six digits of the mail, where the account has to have a second factor.
+    #[schema(value_type = TextOrNumber, nullable = false, example = "123456")]
+    otp: Input<TextOrNumber>,
+    /// The present code of the authenticator app, if a second factor is active.
+    #[schema(value_type = TextOrNumber, nullable = false, example = "123456")]
+    totp: Input<TextOrNumber>,
+    /// A recovery code, in place of the code of the app.
+    #[schema(value_type = String, nullable = false, example = "abcdef-ghijkl-mnopqr-stuvwx")]
+    recovery_code: Input<String>,
+}
+
+impl Request for EnrolRequest {}
+
 /// `POST /account/second-factor/`
 pub(crate) async fn enrol(
     app: Data<App>,
     request: HttpRequest,
     Caller(actor): Caller,
-    body: Body<ReauthenticateRequest>,
+    body: Body<EnrolRequest>,
 ) -> Answer {
-    let proof = body.value.proof()?;
+    let EnrolRequest { password, otp, totp, recovery_code } = body.value;
+    let mut violations = Violations::default();
+    let code = otp.text().optional("otp", &mut violations);
+    violations.into_result()?;
+    let proof = ReauthenticateRequest { password, totp, recovery_code }.proof(&request)?;
     counts_password(&app, &request, &actor).await?;
     let (secret, email) = app
         .run_hashing(move |app| {
-            let secret = app.accounts.enrol_second_factor(&actor, &proof)?;
+            let secret = app.accounts.enrol_second_factor(&actor, &proof, code.as_deref())?;
             Ok((secret, app.accounts.own(&actor)?.contact.email))
         })
         .await?;
@@ -140,10 +164,28 @@ pub(crate) async fn enrol(
 
 pub(crate) fn enrol_doc() -> Operation {
     Operation::new(TAG, "accounts_enrol_second_factor", "Get a key for an authenticator app")
-        .about("It is asked for at sign-in only once it is confirmed. A key that was not confirmed is worthless when there is a new one.")
+        .about(
+            "It is asked for at sign-in only once it is confirmed. A key that was not confirmed is worthless when there is a new one. Where \
+             the account has to have a second factor and has none, it takes the code of a mail beside the password: \
+             `accounts_request_enrolment_code`.",
+        )
         .ok::<EnrolledBody>("The key, which is shown this once.")
         .refuses(StatusCode::CONFLICT)
         .no_store()
+}
+
+/// `POST /account/second-factor/code/`
+pub(crate) async fn request_code(app: Data<App>, request: HttpRequest, Caller(actor): Caller) -> Answer {
+    by_address(&app, &request, &limits::SEND_CODE).await?;
+    app.run(move |app| app.accounts.request_enrolment_code(&actor)).await?;
+    Ok(HttpResponse::Ok().json(StatusBody { status: CODE_SENT }))
+}
+
+pub(crate) fn request_code_doc() -> Operation {
+    Operation::new(TAG, "accounts_request_enrolment_code", "Ask for a code to enrol a second factor that is demanded")
+        .about("An account gets at most five codes an hour.")
+        .ok::<StatusBody>("A code is on its way to the address of the account.")
+        .refuses(StatusCode::CONFLICT)
 }
 
 /// The link of a key, as apps read it.
@@ -220,7 +262,7 @@ pub(crate) async fn remove(
     Caller(actor): Caller,
     body: Body<ReauthenticateRequest>,
 ) -> Answer {
-    let proof = body.value.proof()?;
+    let proof = body.value.proof(&request)?;
     counts_password(&app, &request, &actor).await?;
     let portal = app.clone();
     let remove = async move { portal.run_hashing(move |app| app.accounts.remove_second_factor(&actor, &proof)).await };
@@ -245,7 +287,7 @@ pub(crate) async fn renew_recovery_codes(
     Caller(actor): Caller,
     body: Body<ReauthenticateRequest>,
 ) -> Answer {
-    let proof = body.value.proof()?;
+    let proof = body.value.proof(&request)?;
     counts_password(&app, &request, &actor).await?;
     let codes = app.run_hashing(move |app| app.accounts.renew_recovery_codes(&actor, &proof)).await?;
     Ok(recovery_codes(&codes))

@@ -72,6 +72,7 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
     let (Some(identifier), Some(password), true) = (identifier, password, violations.is_empty()) else {
         return Err(violations.into());
     };
+    audit::note_second_factor(&request, second_factor.as_ref());
     by_address(&app, &request, &limits::SIGN_IN).await?;
     let attempt = by_account(&app, &request, &identifier, &limits::SIGN_IN_ACCOUNT).await?;
     let command = SignIn { identifier, password, client: client_of(&app, &request), second_factor };
@@ -91,12 +92,21 @@ pub(crate) async fn login(app: Data<App>, request: HttpRequest, body: Body<Login
             "Token generation failed: Users matching query does not exist.",
             "No account matches this e-mail or phone number and this password.",
         )),
-        SignedIn::Unverified => Err(refused(
-            "Token generation failed: Account is not verified.",
-            "This account is not verified. Please complete the OTP verification.",
-        )),
-        SignedIn::SecondFactorMissing => Err(demanded("A second factor is required.")),
-        SignedIn::SecondFactorRefused => Err(demanded("The second factor is not accepted.")),
+        SignedIn::Unverified => {
+            audit::note_reason(&request, "not_verified");
+            Err(refused(
+                "Token generation failed: Account is not verified.",
+                "This account is not verified. Please complete the OTP verification.",
+            ))
+        }
+        SignedIn::SecondFactorMissing => {
+            audit::note_reason(&request, "second_factor_missing");
+            Err(demanded("A second factor is required."))
+        }
+        SignedIn::SecondFactorRefused => {
+            audit::note_reason(&request, "second_factor_refused");
+            Err(demanded("The second factor is not accepted."))
+        }
     }
 }
 
@@ -114,7 +124,7 @@ pub(crate) fn login_doc() -> Operation {
     Operation::new(TAG, "accounts_login", "Sign in")
         .about(
             "An account with a second factor needs `totp` or `recovery_code` beside the password. Where the account has to have one and \
-             has none, the session may do nothing but enrol it (`accounts_enrol_second_factor`); all else is 403.",
+             has none, the session may do nothing but enrol it (`accounts_request_enrolment_code`, `accounts_enrol_second_factor`); all else is 403.",
         )
         .ok::<TokensBody>("A session begins.")
         .answers::<RefusedBody>(StatusCode::BAD_REQUEST, "No account fits, or it is not verified; or a field is wrong.")
@@ -148,7 +158,11 @@ pub(crate) async fn refresh(app: Data<App>, request: HttpRequest, body: Body<Ref
             return Ok(tokens(pair));
         }
         Refreshed::Refused => {}
-        Refreshed::Reused { session_id } => app.deny(&session_id).await,
+        Refreshed::Reused { session_id, user_id } => {
+            app.deny(&session_id).await;
+            audit::note_user(&request, user_id);
+            audit::note_reason(&request, "refresh_token_reused");
+        }
     }
     Err(Error::Unauthenticated("Token is invalid or expired.").into())
 }

@@ -2,7 +2,7 @@ use clap::Args;
 use jobportal_application::Error;
 use jobportal_domain::EmailAddress;
 
-use super::Outcome;
+use super::{Outcome, record};
 use crate::composition::{Core, Overrides};
 use crate::settings::Settings;
 
@@ -26,14 +26,18 @@ pub(super) fn run(settings: Settings, arguments: &Arguments, action: Action) -> 
     let accounts = Core::open(settings, 1, Overrides::default())?.accounts();
     match action {
         Action::Deactivate => {
-            accounts.deactivate_account(&email)?;
+            record("Take an account out of use", accounts.deactivate_account(&email)?);
             println!("{email} is out of use: its sessions have ended, and its live jobs are paused.");
         }
         Action::Activate => {
-            accounts.activate_account(&email)?;
+            record("Put an account back into use", accounts.activate_account(&email)?);
             println!("{email} can sign in again. Jobs that were paused stay so until they are published.");
         }
-        Action::SignOut => println!("{} sessions of {email} have ended.", accounts.end_sessions_of(&email)?),
+        Action::SignOut => {
+            let (user_id, ended) = accounts.end_sessions_of(&email)?;
+            record("End all sessions of an account", user_id);
+            println!("{ended} sessions of {email} have ended.");
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@ use clap::{Args, Subcommand};
 use jobportal_application::Error;
 use jobportal_domain::EmailAddress;
 
-use super::Outcome;
+use super::{Outcome, record};
 use crate::composition::{Core, Overrides};
 use crate::settings::Settings;
 
@@ -26,7 +26,7 @@ pub(super) fn run(settings: Settings, arguments: &Arguments) -> Outcome {
     let Action::Remove { email } = &arguments.action;
     let email = EmailAddress::parse(email).map_err(|error| Error::invalid("email", error))?;
     let core = Core::open(settings, 1, Overrides::default())?;
-    core.accounts().reset_second_factor(&email)?;
+    record("Remove a second factor", core.accounts().reset_second_factor(&email)?);
     println!("{email} has no second factor any more.");
     Ok(())
 }

@@ -1,8 +1,9 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
+use jobportal_domain::UserType;
 
-use super::{CommandError, Outcome};
+use super::{CommandError, Outcome, record};
 use crate::composition::{Core, Overrides};
 use crate::settings::{Environment, Settings};
 
@@ -36,9 +37,15 @@ pub(super) fn run(settings: Settings, arguments: Arguments, environment: &Enviro
             )));
         }
     };
+    let must_enrol = settings.auth.require_second_factor.contains(&UserType::Admin);
     let core = Core::open(settings, 1, Overrides::default())?;
-    core.accounts().create_admin(&email, &number, &password)?;
+    record("Make an admin", core.accounts().create_admin(&email, &number, &password)?);
     println!("{} can sign in as an admin.", email.trim());
+    if must_enrol {
+        println!(
+            "Before anything else they enrol a second factor, with a code that is mailed there: POST /account/second-factor/code/."
+        );
+    }
     Ok(())
 }
 

@@ -1,13 +1,13 @@
 use chrono::TimeDelta;
-use jobportal_domain::{Client, NotificationId, UserType, Violations};
+use jobportal_domain::{Client, NotificationId, OneTimeCode, UserType, Violations};
 use mockall::predicate::{always, eq};
 
 use super::*;
 use crate::fixtures::{
-    AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, TOTP_SECRET, candidate, digest_of, now, present_step,
-    recovery_code, sealed, user, violations,
+    AccountsFixture, CANDIDATE_USER, CODE, PASSWORD, TOTP_SECRET, candidate, dead_codes, digest_of, kept_code, now,
+    present_step, recovery_code, sealed, user, violations,
 };
-use crate::{Access, AccessClaims, NewNotification, Notification, SignIn, SignedIn};
+use crate::{Access, AccessClaims, NewNotification, Notification, SealedCode, SignIn, SignedIn};
 
 fn enrolled() -> SecondFactor {
     SecondFactor::enrol(CANDIDATE_USER, sealed(TOTP_SECRET), now())
@@ -84,7 +84,7 @@ fn a_key_is_kept_sealed_and_asked_for_only_once_it_is_confirmed() {
         let mut fixture = fixture(pending);
         expect_stored(&mut fixture, enrolled());
         let (accounts, _) = fixture.wire();
-        let secret = accounts.enrol_second_factor(&candidate(), &proof(None)).unwrap();
+        let secret = accounts.enrol_second_factor(&candidate(), &proof(None), None).unwrap();
         assert_eq!(secret.expose(), TOTP_SECRET);
     }
     let mut fixture = fixture(Some(enrolled()));
@@ -93,16 +93,81 @@ fn a_key_is_kept_sealed_and_asked_for_only_once_it_is_confirmed() {
     assert!(matches!(accounts.sign_in(&sign_in(None)), Ok(SignedIn::Granted(_))));
 }
 
+/// A fixture where a factor is demanded of the user, who has none, and was sent this code.
+fn demanded(code: Option<OneTimeCode>) -> AccountsFixture {
+    let mut fixture = fixture(None);
+    fixture.settings.require_second_factor = vec![UserType::Candidate];
+    fixture
+        .uow
+        .codes
+        .expect_lock()
+        .with(eq(CANDIDATE_USER), eq(CodePurpose::SecondFactorEnrolment))
+        .returning(move |_, _| Ok(code.clone()));
+    fixture
+}
+
+#[test]
+fn a_factor_that_is_demanded_is_enrolled_with_the_password_and_the_code_of_the_mail() {
+    let mut fixture = demanded(Some(kept_code(CodePurpose::SecondFactorEnrolment)));
+    fixture.uow.codes.expect_update().once().withf(|code| code.consumed_at.is_some()).returning(|_| Ok(()));
+    expect_stored(&mut fixture, enrolled());
+    let (accounts, _) = fixture.wire();
+    let secret = accounts.enrol_second_factor(&candidate(), &proof(None), Some(CODE)).unwrap();
+    assert_eq!(secret.expose(), TOTP_SECRET);
+}
+
+#[test]
+fn without_the_code_of_the_mail_a_demanded_factor_is_not_enrolled_and_a_try_counts() {
+    let (accounts, _) = demanded(None).wire();
+    let broken = violations(accounts.enrol_second_factor(&candidate(), &proof(None), None));
+    assert_eq!(broken, Violations::single("code", "This field is required."));
+    let moved =
+        OneTimeCode { target: "ann@former.example".to_owned(), ..kept_code(CodePurpose::SecondFactorEnrolment) };
+    let kept = dead_codes(CodePurpose::SecondFactorEnrolment).map(|code| (code, CODE)).into_iter();
+    for (kept, typed) in kept.chain([(kept_code(CodePurpose::SecondFactorEnrolment), "654321"), (moved, CODE)]) {
+        let mut fixture = demanded(Some(kept));
+        fixture.uow.codes.expect_update().once().returning(|_| Ok(()));
+        let (accounts, store) = fixture.wire();
+        let broken = violations(accounts.enrol_second_factor(&candidate(), &proof(None), Some(typed)));
+        assert_eq!(broken, Violations::single("code", "OTP does not exist."));
+        assert_eq!(store.transactions().last(), Some(&(Access::Write, true)));
+    }
+    let (accounts, _) = demanded(None).wire();
+    for typed in [CODE, "no code"] {
+        assert!(accounts.enrol_second_factor(&candidate(), &proof(None), Some(typed)).is_err());
+    }
+}
+
+#[test]
+fn a_code_to_enrol_is_sent_to_whom_a_factor_is_demanded_of_and_has_none() {
+    let mut fixture = demanded(None);
+    let kept = kept_code(CodePurpose::SecondFactorEnrolment);
+    fixture.uow.codes.expect_replace().once().with(eq(kept)).returning(|_| Ok(()));
+    let content = Notification::SecondFactorEnrolment { code: SealedCode(sealed(CODE)), valid_minutes: 10 };
+    let mail = NewNotification { recipient: user().email, content, created_at: now() };
+    fixture.uow.outbox.expect_enqueue().once().with(eq(mail)).returning(|_| Ok(NotificationId(1)));
+    let (accounts, _) = fixture.wire();
+    accounts.request_enrolment_code(&candidate()).unwrap();
+    let mut has_one = self::fixture(Some(active()));
+    has_one.settings.require_second_factor = vec![UserType::Candidate];
+    for fixture in [has_one, self::fixture(None)] {
+        let (accounts, _) = fixture.wire();
+        assert!(matches!(accounts.request_enrolment_code(&candidate()), Err(Error::Conflict(_))));
+    }
+}
+
 #[test]
 fn an_active_factor_is_not_replaced_by_who_has_the_password_alone_or_both() {
     let (accounts, _) = fixture(Some(active())).wire();
-    let broken = violations(accounts.enrol_second_factor(&candidate(), &proof(None)));
+    let broken = violations(accounts.enrol_second_factor(&candidate(), &proof(None), None));
     assert_eq!(broken.of("totp").len(), 1);
     let mut fixture = fixture(Some(active()));
     fixture.uow.second_factors.expect_replace().with(eq(used())).returning(|_| Ok(()));
-    let (accounts, _) = fixture.wire();
-    let refused = accounts.enrol_second_factor(&candidate(), &proof(Some(totp(CODE))));
+    let (accounts, store) = fixture.wire();
+    let refused = accounts.enrol_second_factor(&candidate(), &proof(Some(totp(CODE))), None);
     assert!(matches!(refused, Err(Error::Conflict(_))));
+    // What is refused is undone, and the use of the code is not.
+    assert_eq!(store.transactions(), [(Access::Read, true), (Access::Write, true), (Access::Write, false)]);
 }
 
 #[test]
