@@ -1,4 +1,5 @@
 //! What operators and load balancers ask: whether the node lives and is ready, and its metrics.
+#![expect(clippy::float_cmp, reason = "what is counted is whole")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -317,7 +317,7 @@ app_tests! {
         app.database.execute("ALTER TABLE employers RENAME TO gone");
         for (method, path, body) in [("GET", "/employer/profiles/", None), ("POST", "/application/1/", Some(json!({})))] {
             let request = app.client.request(method, path, Some(&candidate.token)).header("x-request-id", "mine.1");
-            let answer = app.client.send(body.iter().fold(request, |request, body| request.json(body))).await;
+            let answer = app.client.send(body.iter().fold(request, reqwest::RequestBuilder::json)).await;
             assert_eq!(answer.outcome(), detail(500, "Internal server error."), "{path}");
             assert_eq!(answer.header("x-request-id"), "mine.1");
             let answer = app.client.call(method, path, Some(&candidate.token), body).await;

@@ -65,17 +65,8 @@ impl Application {
         let core = Core::open(settings, connections, overrides)?;
         let settings = &core.settings;
 
-        let queue = usize::try_from(settings.database.queue).unwrap_or(usize::MAX);
-        let (database, database_drain) = Executor::start(
-            "database",
-            Priority::Normal,
-            usize::from(pool_size),
-            queue,
-            settings.database.queue_timeout,
-        )?;
-        let hashing_timeout = settings.auth.hashing_timeout;
-        let lane = |name| Executor::start(name, Priority::Low, cores, HASHING_QUEUE, hashing_timeout);
-        let ((hashing, hashing_drain), (strangers, strangers_drain)) = (lane("hashing")?, lane("strangers")?);
+        let [(database, database_drain), (hashing, hashing_drain), (strangers, strangers_drain)] =
+            lanes(settings, cores)?;
         let lifetime = settings.auth.access_lifetime;
         let (ended_sessions, ended_drain) = EndedSessions::new(core.accounts(), core.denylist.clone(), lifetime)?;
         let (metrics, metrics_drain) = core.metrics()?;
@@ -147,15 +138,7 @@ impl Application {
             database,
             hashing,
             strangers,
-            settings: HttpSettings {
-                expose_otp: settings.accounts.expose_otp,
-                public_url: settings.server.public_url.clone(),
-                trusted_proxies: settings.server.trusted_proxies.clone(),
-                access_lifetime: settings.auth.access_lifetime,
-                require_if_match: settings.server.require_if_match,
-                cors_origins: settings.server.cors_origins.clone(),
-                body_timeout: settings.server.body_timeout,
-            },
+            settings: http_settings(settings),
         });
         let operations = Operations::listen(&settings.server, &health, &Arc::new(metrics))?;
         let shutdown_delay = settings.server.shutdown_delay;
@@ -233,6 +216,32 @@ impl Application {
         let outcome = Operations::run_until(operations, serve_and_finish).await;
         drain(drains).await;
         Ok(outcome?)
+    }
+}
+
+/// The database lane, and the hashing lanes for who is known and for strangers.
+fn lanes(settings: &Settings, cores: usize) -> std::io::Result<[(Executor, Drain); 3]> {
+    let queue = usize::try_from(settings.database.queue).unwrap_or(usize::MAX);
+    let (threads, queue_timeout) = (usize::from(settings.database.pool_size), settings.database.queue_timeout);
+    let hashing_timeout = settings.auth.hashing_timeout;
+    let hashing = |name| Executor::start(name, Priority::Low, cores, HASHING_QUEUE, hashing_timeout);
+    Ok([
+        Executor::start("database", Priority::Normal, threads, queue, queue_timeout)?,
+        hashing("hashing")?,
+        hashing("strangers")?,
+    ])
+}
+
+/// What the operator chose about the API.
+fn http_settings(settings: &Settings) -> HttpSettings {
+    HttpSettings {
+        expose_otp: settings.accounts.expose_otp,
+        public_url: settings.server.public_url.clone(),
+        trusted_proxies: settings.server.trusted_proxies.clone(),
+        access_lifetime: settings.auth.access_lifetime,
+        require_if_match: settings.server.require_if_match,
+        cors_origins: settings.server.cors_origins.clone(),
+        body_timeout: settings.server.body_timeout,
     }
 }
 

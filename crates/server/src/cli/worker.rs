@@ -25,7 +25,7 @@ pub(super) fn run(settings: Settings) -> Outcome {
         let shutdown = Shutdown::new();
         shutdown.clone().on_signal().map_err(StartError::System)?;
         tracing::info!("delivering mail and running periodic tasks");
-        Operations::run_until(operations, worker.run(shutdown)).await;
+        Operations::run_until(operations, Box::pin(worker.run(shutdown))).await;
         drain(drains).await;
         Ok(())
     })
