@@ -82,7 +82,10 @@ impl Part<'_> {
     fn lookup(&self, most: Option<u64>) -> Statement<Columns> {
         let mut to = self.statement();
         to.sql("WITH base AS MATERIALIZED (SELECT j.id, j.employer_id, ");
-        let way = self.conditions.way();
+        let way = match self.conditions.way() {
+            Way::Walk(_) if self.conditions.only_excludes() => Way::Walk(self.order),
+            way => way,
+        };
         self.conditions.key(&mut to, self.order);
         to.sql(" AS place");
         self.conditions.write(&mut to, way);
@@ -300,6 +303,8 @@ impl JobSearch for Session<'_> {
             };
         }
         let left = rows.iter().find(|(id, ..)| *id == 0).map(|(.., left)| *left);
+        let are_all_looked_at =
+            !part.conditions.only_excludes() || rows.iter().all(|(id, _, jobs)| *id != -1 || *jobs <= FIRST.into());
         let ranks: Vec<_> = rows.into_iter().filter(|(id, ..)| *id > 0).map(|(id, rank, _)| (id, rank)).collect();
         let has_more = walked.as_ref().map_or(ranks.len(), Vec::len) > size as usize;
         let mut found = match walked {
@@ -319,7 +324,7 @@ impl JobSearch for Session<'_> {
         Ok(FoundJobs {
             jobs: found.into_iter().map(shown).collect(),
             total: total.unsigned_abs(),
-            total_is_exact: uncounted.is_none(),
+            total_is_exact: uncounted.is_none() && are_all_looked_at,
             has_more,
             facets: Vec::new(),
             corrected: None,
@@ -349,6 +354,9 @@ impl JobSearch for Session<'_> {
             conditions::ordered(&mut to, order);
         }
         to.sql(&format!(" LIMIT {MAX_HITS}) SELECT -1, '', COUNT(*) FROM base"));
+        if conditions.only_excludes() {
+            to.sql(" UNION ALL SELECT -2, '', COALESCE(MAX(id), 0) FROM jobs");
+        }
         let collation = if conditions.engine == Engine::Postgres { " COLLATE \"C\"" } else { "" };
         for (number, facet) in facets.iter().enumerate() {
             let value = if *facet == Facet::Skill { "s.skill" } else { conditions::column(*facet) };
@@ -366,7 +374,7 @@ impl JobSearch for Session<'_> {
             to.sql(&format!(" GROUP BY {value} ORDER BY COUNT(*) DESC, {value}{collation} LIMIT {most}) AS c{number}"));
         }
         let rows: Vec<(i32, String, i64)> = both!(self, |c| to.load(c))?;
-        let is_exact = rows.iter().any(|(number, _, all)| *number < 0 && all.unsigned_abs() < MAX_HITS);
+        let is_exact = rows.iter().filter(|(number, ..)| *number < 0).all(|(.., all)| all.unsigned_abs() < MAX_HITS);
         let counts = |(number, facet): (i32, &Facet)| {
             let values = rows.iter().filter(|(of, ..)| *of == number);
             let values = values.map(|(_, value, n)| FacetCount { value: value.clone(), count: n.unsigned_abs() });

@@ -21,7 +21,7 @@ impl Recruiting {
 
     /// Selects the new applications to a job that say why the candidate is the right one; returns how many.
     pub fn select_reasoned(&self, employer: &Actor, job: JobId, page: PageRequest) -> Result<usize> {
-        let received = self.applications.of_job(employer, job, page)?.applications.items;
+        let received = self.applications.of_job(employer, job, page)?.value.applications.items;
         let is_reasoned = |status, letter: Option<&str>| {
             status == ApplicationStatus::Applied && letter.is_some_and(|text| text.split_whitespace().count() >= 3)
         };

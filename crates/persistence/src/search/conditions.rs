@@ -76,6 +76,12 @@ impl Conditions<'_> {
         self.filter.company.as_ref().filter(|_| self.counts(Facet::Company))
     }
 
+    /// Whether the only words are such as must not be there. No index finds what is without a word, and it may be in nearly all jobs;
+    /// so only the first jobs in the order are looked at.
+    pub(crate) fn only_excludes(&self) -> bool {
+        self.filter.text.groups().is_empty() && !self.filter.text.is_empty()
+    }
+
     /// The way to all jobs that fit.
     pub(crate) fn way(&self) -> Way {
         let filter = self.filter;
@@ -100,6 +106,13 @@ impl Conditions<'_> {
     pub(crate) fn write<C>(&self, to: &mut Statement<C>, way: Way) {
         let filter = self.filter;
         match (self.engine, way) {
+            (_, Way::Walk(order)) if self.only_excludes() => {
+                to.sql(" FROM (SELECT j.*");
+                self.first(to, order);
+                to.sql(") AS j WHERE 1 = 1");
+                self.words(to, way);
+                return;
+            }
             (Engine::Sqlite, Way::Walk(order)) => {
                 to.sql(" FROM jobs AS j INDEXED BY ").sql(order_of(order).1).sql(" WHERE ");
             }
