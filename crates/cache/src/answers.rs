@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,13 +11,13 @@ const OVERHEAD: usize = 256;
 
 /// The answers of this process alone.
 pub struct MemoryAnswerCache {
-    entries: Cache<Box<str>, (Stamp, Bytes)>,
+    entries: Cache<Arc<str>, (Stamp, Bytes)>,
 }
 
 impl MemoryAnswerCache {
     /// Keeps answers of at most so many bytes together, and each for `lifetime` at most.
     pub fn new(max_bytes: u64, lifetime: Duration) -> Self {
-        let weigh = |key: &Box<str>, (stamp, answer): &(Stamp, Bytes)| {
+        let weigh = |key: &Arc<str>, (stamp, answer): &(Stamp, Bytes)| {
             u32::try_from(OVERHEAD + key.len() + stamp.as_str().len() + answer.len()).unwrap_or(u32::MAX)
         };
         Self { entries: Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_live(lifetime).build() }
