@@ -238,8 +238,8 @@ impl Applications {
         actor.require(Action::ReadApplications)?;
         let read_at = self.clock.now();
         self.store.read(|uow| {
-            let state = uow.applications().list_state(job_id, page)?;
             let job = find_any_own(uow, actor, Action::ReadApplications, job_id)?;
+            let state = uow.applications().list_state(job_id, page)?;
             let applications = uow.applications().list_by_job(job_id, page)?.or_invalid()?;
             let stamp = state.and_then(|state| state.stamp_for(actor, read_at));
             Ok(Stamped { value: JobApplications { job, applications }, stamp, read_at })

@@ -28,6 +28,8 @@ fn expect_job(uow: &mut MockUnitOfWork, owner: UserId) {
         .expect_find()
         .with(eq(samples::job().id))
         .returning(move |_| Ok(Some(OwnedJob { job: samples::job(), owner })));
+    // Nothing is kept here, so there is no state to know it by.
+    uow.applications.expect_list_state().returning(|_, _| Ok(None));
 }
 
 #[test]
