@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::process::process_tests;
 
 /// The most mails of a priority that a worker has in hand, unless the settings say otherwise.
-const BATCH: usize = 16;
+const BATCH: usize = 32;
 
 /// Writes mails into the outbox of a database, in turns to each of so many recipients.
 fn enqueue(database: &TestDatabase, mails: usize, recipients: usize, content: &Notification<SealedCode>) {

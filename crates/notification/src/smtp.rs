@@ -15,7 +15,7 @@ use crate::{Composer, MailerError};
 const WE_ARE_REFUSED: [u16; 7] = [421, 521, 530, 532, 534, 535, 538];
 
 /// How many connections stay open for the next mails.
-const IDLE_CONNECTIONS: u32 = 32;
+const IDLE_CONNECTIONS: u32 = 48;
 
 /// Sends mail by SMTP, over a few connections that are kept open.
 ///
