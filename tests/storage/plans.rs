@@ -119,6 +119,9 @@ fn no_search_reads_a_large_table_through(db: &TestDatabase) {
     for sql in made {
         let plan = db.plan(&sql);
         assert!(!plan.is_empty(), "{sql}");
-        assert!(!plan.iter().any(|step| reads_through(db.backend(), step)), "{sql}\n{}", plan.join("\n"));
+        // The first jobs of an order, which an index has found.
+        let are_first = |step: &str| step == "SCAN j" && plan.iter().any(|step| step == "CO-ROUTINE j");
+        let is_wrong = |step: &String| reads_through(db.backend(), step) && !are_first(step);
+        assert!(!plan.iter().any(is_wrong), "{sql}\n{}", plan.join("\n"));
     }
 }

@@ -262,7 +262,8 @@ the same at any depth; jobs that are posted meanwhile do not shift it, but for `
 counts. `Link` leads to the next part either way.
 
 **What it costs.** Counting stops at 10,000: with more, `total_jobs` is 10000 and `total_is_exact` is `false`; then \
-`sort=relevance` and `max_per_employer` choose among the first 10,000 open jobs that the other filters leave. A count of 1,000 \
+`sort=relevance` and `max_per_employer` choose among the first 10,000 open jobs that the other filters leave, as does a `q` that \
+excludes words and asks for none. A count of 1,000 \
 or more may be told again for five seconds, with `total_is_exact` `false`; smaller ones are always exact. That the deadline passes of \
 a job that is on another page may be counted up to five seconds later. `facets` cost about as much as another search, and count 10,000 jobs \
 at most; ask for them with the first part, not with every one. `highlight` costs little.
