@@ -1,5 +1,7 @@
 # Functions for scripts that start a private PostgreSQL from installed programs; to be sourced. Such a server listens on a socket in a
 # temporary folder, is quick, and would not survive a crash.
+# shellcheck source=tests/packages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 
 find_bin() {
     local dir
@@ -12,13 +14,6 @@ find_bin() {
         fi
     done
     return 1
-}
-
-# Installs Debian packages, where that can be done.
-install_packages() {
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-    echo "Installing $* with apt-get …" >&2
-    apt-get update -q >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" >&2
 }
 
 # Sets `bin`, where the programs are.

@@ -3,18 +3,13 @@
 # socket in a temporary folder, keeps nothing, and is stopped and deleted when the command ends.
 set -euo pipefail
 
-install_redis() {
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-    echo "Installing Redis with apt-get …" >&2
-    # Packaged, it would start one for the whole system.
-    apt-get update -q >&2 && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qy --no-install-recommends redis-server >&2
-}
+# shellcheck source=tests/packages.sh
+source "$(dirname "$0")/packages.sh"
 
 if [ -n "${TEST_REDIS_URL:-}" ]; then
     exec "$@"
 fi
-command -v redis-server >/dev/null || { install_redis && command -v redis-server >/dev/null; } || {
+command -v redis-server >/dev/null || { install_packages redis-server && command -v redis-server >/dev/null; } || {
     cat >&2 <<'MESSAGE'
 The tests need Redis (6.2 or newer), and none is installed. Either
   - install it: Debian and Ubuntu: apt-get install redis-server; Fedora: dnf install redis; macOS: brew install redis.

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use jobportal_application::{AnswerCache, Stamp};
 use moka::sync::Cache;
 
-/// What an entry takes beside its key and its answer, about.
-const OVERHEAD: usize = 256;
+use crate::responses::OVERHEAD;
 
 /// The answers of this process alone.
 pub struct MemoryAnswerCache {

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jobportal_application::{ChangeListener, Moment, ResponseCache, Subject};
@@ -10,7 +10,7 @@ use moka::sync::Cache;
 const SLOTS: u16 = 8192;
 
 /// What an entry takes beside its key and its answer, about.
-const OVERHEAD: usize = 256;
+pub(crate) const OVERHEAD: usize = 256;
 
 /// The answers of this process.
 pub struct MemoryResponseCache<R> {
@@ -104,12 +104,17 @@ impl<R: Clone + Send + Sync + 'static> MemoryResponseCache<R> {
 
 impl<R: Clone + Send + Sync + 'static> ChangeListener for MemoryResponseCache<R> {
     fn changed(&self, subjects: &[Subject]) {
-        let number = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        if let Some((lag, recent)) = &self.behind {
-            let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
-            forget(&mut recent, *lag);
-            recent.push_back((Instant::now(), number));
-        }
+        let next = || self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        let number = match &self.behind {
+            // Counted under the lock: so they are in their order.
+            Some((lag, recent)) => {
+                let mut recent = unforgotten(recent, *lag);
+                let number = next();
+                recent.push_back((Instant::now(), number));
+                number
+            }
+            None => next(),
+        };
         let note = |subject| {
             if let Some(last_change) = self.last_changes.of(subject) {
                 last_change.fetch_max(number, Ordering::SeqCst);
@@ -127,12 +132,8 @@ impl<R: Clone + Send + Sync + 'static> ChangeListener for MemoryResponseCache<R>
 impl<R: Clone + Send + Sync + 'static> ResponseCache<R> for MemoryResponseCache<R> {
     fn moment(&self) -> Moment {
         let now = self.changes.load(Ordering::SeqCst);
-        let unknown = self.behind.as_ref().and_then(|(lag, recent)| {
-            let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
-            forget(&mut recent, *lag);
-            recent.iter().map(|(_, number)| *number).min()
-        });
-        Moment(unknown.map_or(now, |first| now.min(first - 1)))
+        let first_unknown = |(lag, recent): &(Duration, Mutex<Recent>)| Some(unforgotten(recent, *lag).front()?.1);
+        Moment(self.behind.as_ref().and_then(first_unknown).map_or(now, |first| now.min(first - 1)))
     }
 
     fn get(&self, key: &str) -> Option<R> {
@@ -147,11 +148,13 @@ impl<R: Clone + Send + Sync + 'static> ResponseCache<R> for MemoryResponseCache<
     }
 }
 
-/// Drops the changes that even who is behind by `lag` knows.
-fn forget(recent: &mut Recent, lag: Duration) {
+/// The recent changes, without those that even who is behind by `lag` knows.
+fn unforgotten(recent: &Mutex<Recent>, lag: Duration) -> MutexGuard<'_, Recent> {
+    let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
     while recent.front().is_some_and(|(time, _)| time.elapsed() > lag) {
         recent.pop_front();
     }
+    recent
 }
 
 #[cfg(test)]

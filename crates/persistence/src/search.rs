@@ -28,6 +28,7 @@ use crate::session::Session;
 pub(crate) mod breadth;
 mod conditions;
 mod highlight;
+mod order;
 mod similar;
 mod statement;
 pub(crate) mod terms;
@@ -90,7 +91,7 @@ impl Part<'_> {
         to.sql(" AS place");
         self.conditions.write(&mut to, way);
         if let Way::Walk(order) = way {
-            conditions::ordered(&mut to, order);
+            order::ordered(&mut to, order);
         }
         to.sql(&most.map_or_else(|| ")".to_owned(), |most| format!(" LIMIT {most})")));
         self.part_of_base(&mut to);
@@ -142,7 +143,7 @@ impl Part<'_> {
         }
         to.sql(&format!(") AS first ORDER BY place DESC, id DESC LIMIT {FIRST}) AS best WHERE "));
         if let SearchStart::After(position, _) = self.start {
-            conditions::after(&mut to, self.order, position, "place", "id");
+            order::after(&mut to, self.order, position, "place", "id");
             to.sql(" AND ");
         }
         to.sql("(SELECT COUNT(*) FROM jobs AS j WHERE j.id = best.id");
@@ -187,7 +188,7 @@ impl Part<'_> {
         to.sql(if self.order == JobOrder::Relevance { "place" } else { "0" }).sql(" AS rank FROM hits");
         if let SearchStart::After(position, _) = self.start {
             to.sql(" WHERE ");
-            conditions::after(to, self.order, position, "place", "id");
+            order::after(to, self.order, position, "place", "id");
         }
         to.sql(" ORDER BY place ").sql(direction).sql(", id DESC");
         self.limit(to);
@@ -200,9 +201,9 @@ impl Part<'_> {
         to.sql("jobs.id IN (SELECT j.id");
         self.conditions.write(&mut to, Way::Walk(self.order));
         if let SearchStart::After(position, _) = self.start {
-            conditions::after_job(&mut to, self.order, position);
+            order::after_job(&mut to, self.order, position);
         }
-        conditions::ordered(&mut to, self.order);
+        order::ordered(&mut to, self.order);
         self.limit(&mut to);
         to.sql(")");
         to
@@ -351,7 +352,7 @@ impl JobSearch for Session<'_> {
         let way = conditions.way();
         conditions.write(&mut to, way);
         if let Way::Walk(order) = way {
-            conditions::ordered(&mut to, order);
+            order::ordered(&mut to, order);
         }
         to.sql(&format!(" LIMIT {MAX_HITS}) SELECT -1, '', COUNT(*) FROM base"));
         if conditions.only_excludes() {
